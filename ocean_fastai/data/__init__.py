@@ -1,0 +1,1 @@
+"Tables of images: manifests, boxes, groups, splits, augmentation, loaders."

@@ -1,0 +1,1 @@
+"Losses, metrics, models and the two-stage training of a fastai Learner."
