@@ -77,7 +77,7 @@ def parse_cell(
     if "none" in names and 1. in out.values(): raise ManifestError(f"label {cell!r}: `none` means that nothing is there, so it can't stand with a class")
     return out
 
-# %% ../../nbs/10_data.manifest.ipynb #154a7dee
+# %% ../../nbs/10_data.manifest.ipynb #549fb93b
 def is_multilabel(
     column, # A target column, or any cells
 )->bool: # Can a row have several classes, or none?
@@ -90,7 +90,8 @@ def classes_of(
     vocab=None, # Classes wanted, in this order, whether they occur or not; aliases allowed
 )->list: # Class names
     "The classes of a target, sorted, or those of `vocab`. Raises `ManifestError` for labels outside it, or if there are no classes."
-    found = Counter(label for cell in _column(df, target) for label in parse_cell(cell) or ())
+    found = Counter()
+    for text,n in _column(df, target).map(_text).value_counts().items(): found.update(dict.fromkeys(parse_cell(text) or (), n))
     if not found and not vocab: raise ManifestError(f"{target}: no row is labelled with a class")
     if not vocab: return sorted(found)
     classes = list(dict.fromkeys(v if v in found else canonical(v) for v in vocab))
@@ -231,7 +232,7 @@ def check_manifest(
     if n: print(f"{n} of {len(df)} rows have no label in {', '.join(targets)} and are left out")
     return out
 
-# %% ../../nbs/10_data.manifest.ipynb #9c9fa742
+# %% ../../nbs/10_data.manifest.ipynb #3315a3f2
 def _file_problems(df, folder):
     "What is wrong with a manifest's files, as sentences"
     paths,out = image_paths(df, folder),[]
@@ -239,9 +240,9 @@ def _file_problems(df, folder):
         known = folder or df.attrs.get("folder")
         hint = f"relative paths were read against {known}" if known else "the manifest has lost its folder, so relative paths were read against the working directory: name it with folder="
         out.append(f"{len(absent)} of {len(df)} files absent: {_few(absent)} ({hint})")
-    count = Counter(os.path.realpath(p) for p in paths)
-    first = dict(zip(map(os.path.realpath, reversed(paths)), reversed(df["path"].tolist())))
-    if twice := [f"{first[p]} in {n} rows" for p,n in count.items() if n > 1]:
+    real = pd.Series([os.path.realpath(p) for p in paths], df["path"])
+    count = real.value_counts()
+    if twice := [f"{name} in {count[p]} rows" for name,p in real[real.duplicated(keep=False)].drop_duplicates().items()]:
         out.append(f"{len(twice)} file{'s'[:len(twice) != 1]} in more than one row: {_few(twice)} (keep one row each)")
     return out
 
