@@ -1,0 +1,19 @@
+"What `from ocean_fastai.all import *` gives: fastai's own names, and the ones of this library that a session needs. Written by hand."
+
+from fastai.vision.all import *
+
+from ocean_fastai.core import (SEED, VOCABS, AugmentError, BundleError, ImageError, ManifestError, OceanError, SplitError, WeightsError,
+    canonical, class_colours)
+from ocean_fastai.geometry import Geometry, Mapping, ROVCrop, parse_size
+from ocean_fastai.images import cache_images, list_images, open_image
+from ocean_fastai.optics import JERLOV, water
+from ocean_fastai.pages import contact_sheet, html_page, save_page
+from ocean_fastai.synth.scene import draw_scene
+from ocean_fastai.synth.dataset import draw_dataset
+from ocean_fastai.data.manifest import (check_manifest, classes_of, image_paths, label_matrix, load_manifest, manifest_from_csv,
+    manifest_from_folder, save_manifest, target_columns)
+from ocean_fastai.data.splits import load_split, save_split, split_frames, split_hash
+from ocean_fastai.data.augment import AlbumentationsTransform, ocean_augs, recipes, show_augs
+from ocean_fastai.train.losses import class_weights, ocean_loss
+from ocean_fastai.train.metrics import average_precision, balanced_accuracy, default_metrics, macro_f1, weighted_accuracy
+from ocean_fastai.train.models import load_weights, ocean_model

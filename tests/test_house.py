@@ -1,0 +1,132 @@
+"The rules of the house: imports go one way, code says what it does and swallows nothing, and every room has its places."
+import ast
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from conftest import ROOT
+
+NOTEBOOKS = sorted((ROOT/"nbs").glob("*.ipynb"))
+
+def default_exp(nb):
+    "The module that a notebook exports, None where it exports nothing."
+    for cell in nbformat.read(nb, as_version=4).cells:
+        found = re.search(r"^#\|\s*default_exp\s+(\S+)", cell.source, re.M) if cell.cell_type == "code" else None
+        if found: return found[1]
+
+EXPORTS = {nb: default_exp(nb) for nb in NOTEBOOKS}
+ROOMS = {f"ocean_fastai.{mod}": int(nb.name[:2]) for nb,mod in EXPORTS.items() if mod}
+MODULES = {name: ROOT/(name.replace(".", "/")+".py") for name in ROOMS}
+
+def parse(path): return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+def own_imports(name, tree, rooms):
+    "The modules of the library that module `name` imports, wherever in it. nbdev writes `from ocean_fastai.core` as `from .core`."
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import): names = [a.name for a in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            source = ".".join([*name.split(".")[:-node.level], node.module or ""]).strip(".") if node.level else node.module
+            names = [f"{source}.{a.name}" if f"{source}.{a.name}" in rooms else source for a in node.names]
+        else: continue
+        yield from {n for n in names if n.startswith("ocean_fastai.")}
+
+def breaches(name, tree, rooms):
+    "The imports of module `name` that don't lead downwards."
+    return [f"{name} ({rooms[name]:02}) imports {imp} ({rooms.get(imp, 'not a room')})" for imp in own_imports(name, tree, rooms)
+            if not rooms.get(imp, 100) < rooms[name]]
+
+def test_rooms_are_numbered():
+    for nb,mod in EXPORTS.items():
+        if mod: assert re.fullmatch(rf"\d\d_{re.escape(mod)}\.ipynb", nb.name), f"{nb.name} exports {mod}"
+    numbers = list(ROOMS.values())
+    assert len(numbers) == len(set(numbers)), "two rooms have one number"
+
+def test_a_folder_is_on_one_floor():
+    floors = {}
+    for name,number in ROOMS.items():
+        if name.count(".") == 2: floors.setdefault(name.split(".")[1], set()).add(number//10)
+    assert all(len(tens) == 1 for tens in floors.values()), floors
+
+def test_imports_lead_downwards():
+    assert [b for name,path in MODULES.items() for b in breaches(name, parse(path), ROOMS)] == []
+
+@pytest.mark.parametrize("code", ["import ocean_fastai.up", "from ocean_fastai.up import f", "from ocean_fastai import up",
+    "def f():\n    from ocean_fastai.up import g", "from ocean_fastai.me import f", "from ocean_fastai.all import *",
+    "from .up import f", "from . import up"])
+def test_the_rule_sees_a_breach(code):
+    rooms = {"ocean_fastai.down": 10, "ocean_fastai.me": 20, "ocean_fastai.up": 30}
+    assert breaches("ocean_fastai.me", ast.parse(code), rooms)
+    assert not breaches("ocean_fastai.me", ast.parse("from .down import f\nfrom ocean_fastai.down import f\nimport ocean_fastai"), rooms)
+    assert breaches("ocean_fastai.train.me", ast.parse("from ..down import f\nfrom .up import f"),
+                    {"ocean_fastai.down": 10, "ocean_fastai.train.me": 20, "ocean_fastai.train.up": 30}) == ["ocean_fastai.train.me (20) imports ocean_fastai.train.up (30)"]
+
+def test_every_module_has_its_notebook():
+    byhand = {"__init__.py", "_modidx.py", "all.py"}
+    found = {p for p in (ROOT/"ocean_fastai").rglob("*.py") if p.name not in byhand}
+    assert found == set(MODULES.values())
+
+def test_every_folder_is_a_package_and_says_what_it_is():
+    for folder in {p.parent for p in (ROOT/"ocean_fastai").rglob("*.py")}:
+        assert ast.get_docstring(parse(folder/"__init__.py")), folder
+
+def faults(tree):
+    "What no exported code may hold, as `line: fault`."
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and any(a.name == "*" for a in node.names): yield f"{node.lineno}: wildcard import"
+        if isinstance(node, ast.ExceptHandler):
+            broad = node.type is None or (isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException"))
+            if node.type is None: yield f"{node.lineno}: bare except"
+            elif broad and all(isinstance(n, (ast.Pass, ast.Continue)) for n in node.body): yield f"{node.lineno}: error swallowed"
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            names = [getattr(node, "module", None), *(a.name for a in node.names)]
+            if {"pickle", "dill", "joblib"} & set(names): yield f"{node.lineno}: pickle"
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+            safe = [k for k in node.keywords if k.arg == "weights_only" and getattr(k.value, "value", None) is True]
+            if not safe: yield f"{node.lineno}: torch.load without weights_only=True"
+
+def test_exported_code_has_no_faults():
+    assert [f"{path.relative_to(ROOT)}:{f}" for path in MODULES.values() for f in faults(parse(path))] == []
+
+@pytest.mark.parametrize("code", ["from os import *", "try: f()\nexcept: raise", "try: f()\nexcept Exception: pass",
+    "import pickle", "from pickle import load", "torch.load(f)", "torch.load(f, weights_only=False)"])
+def test_the_check_sees_a_fault(code):
+    assert list(faults(ast.parse(code)))
+    assert not list(faults(ast.parse("try: f()\nexcept OSError: pass\ntorch.load(f, weights_only=True)")))
+
+def test_public_functions_say_what_they_do():
+    mute = [f"{path.relative_to(ROOT)}: {node.name}" for path in MODULES.values() for node in parse(path).body
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_") and not ast.get_docstring(node)]
+    assert mute == []
+
+def test_every_notebook_is_in_the_sidebar_and_numbered_ones_in_order():
+    def pages(items):
+        for item in items:
+            if isinstance(item, str): yield item
+            else: yield from pages(item["contents"])
+    listed = list(pages(yaml.safe_load((ROOT/"nbs/sidebar.yml").read_text())["website"]["sidebar"]["contents"]))
+    assert sorted(listed) == [nb.name for nb in NOTEBOOKS]
+    rooms = [p for p in listed if p[:2].isdigit()]
+    assert rooms == sorted(rooms)
+
+def test_every_room_is_in_the_picture_and_on_the_first_page():
+    picture, first = (ROOT/"CONTRIBUTING.md").read_text(encoding="utf-8"), (ROOT/"README.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^    (\d\d_\S+)", picture, re.M)
+    rooms = [Path(nb.name).stem for nb,mod in EXPORTS.items() if mod]
+    assert shown == rooms
+    assert [r for r in rooms if f"(nbs/{r}.ipynb)" not in first] == []
+
+def test_all_gives_what_the_readme_uses(python):
+    code = re.search(r"```python\n(.*?)```", (ROOT/"README.md").read_text(encoding="utf-8"), re.S)[1]
+    tree = ast.parse(code)
+    names = [n for n in ast.walk(tree) if isinstance(n, ast.Name)]
+    needed = {n.id for n in names if isinstance(n.ctx, ast.Load)} - {n.id for n in names if isinstance(n.ctx, ast.Store)}
+    assert "OceanDataLoaders" in needed
+    python(f"from ocean_fastai.all import *\nassert not {needed!r} - set(globals()), {needed!r} - set(globals())")
+
+def test_all_hides_no_name_of_fastai(python):
+    "A name of ours that hides one of fastai's would change what a fastai user's code means."
+    out = python("import fastai.vision.all as theirs, ocean_fastai.all as ours\n"
+                 "print(*[n for n in dir(theirs) if n[0] != '_' and getattr(ours, n) is not getattr(theirs, n)])")
+    assert out.split() == []
