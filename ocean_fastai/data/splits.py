@@ -7,7 +7,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/data.splits.html.md"""
 # %% auto #0
 __all__ = ['split_frames', 'split_hash', 'save_split', 'load_split']
 
-# %% ../../nbs/13_data.splits.ipynb #6c448bd5
+# %% ../../nbs/13_data.splits.ipynb #1e8eba1e
 import warnings
 from pathlib import Path
 
@@ -16,14 +16,15 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from ..core import SEED, SplitError, atomic_path, content_hash
-from .manifest import SPLIT_NAMES, _few, _text, image_paths, label_matrix, parse_cell, target_columns
+from .manifest import SPLIT_NAMES, cell_texts, few, image_paths, label_matrix, parse_cell, target_columns
 
-# %% ../../nbs/13_data.splits.ipynb #0341c784
+# %% ../../nbs/13_data.splits.ipynb #f26b644b
 def _unit(df, by):
     "The column whose values stay together: `by`, or for auto and split the first filled of group and video; None for single frames"
     if by in ("auto", "split"): return next((c for c in ("group", "video") if _filled(df, c)), None)
     if by == "none": return None
     if by not in df: raise SplitError(f"by={by!r}: no such column; the columns are: {', '.join(map(str, df.columns))}")
+    if not _filled(df, by): raise SplitError(f"by={by!r}: every cell of this column is empty; name another, or by='none' for single frames")
     return by
 
 def _held(df):
@@ -33,11 +34,11 @@ def _held(df):
 
 def _filled(df, column):
     "Is there such a column, with something in it?"
-    return column in df and bool((df[column].map(_text) != "").any())
+    return column in df and bool((cell_texts(df[column]) != "").any())
 
 def _groups(df, unit):
     "A number for each row, the same for rows that stay together"
-    texts = df[unit].map(_text).to_numpy(object) if unit else np.full(len(df), "", object)
+    texts = cell_texts(df[unit]).to_numpy(copy=True) if unit else np.full(len(df), "", object)
     alone = texts == ""
     texts[alone] = [f"\0row {i}" for i in range(alone.sum())]
     return pd.factorize(texts)[0]
@@ -125,13 +126,13 @@ def split_frames(
     _check_parts(part, names, Y, groups, unit)
     return out
 
-# %% ../../nbs/13_data.splits.ipynb #11700097
+# %% ../../nbs/13_data.splits.ipynb #3cfe73be
 def _kept(df):
     "The parts that a `split` column names"
     if "split" not in df: raise SplitError("by='split': the manifest has no column `split`; name another, or by='auto'")
-    texts = df["split"].map(_text)
+    texts = cell_texts(df["split"])
     odd = texts[~texts.str.lower().isin(list(SPLIT_NAMES))]
-    if len(odd): raise SplitError(f"column `split`: {len(odd)} rows say {_few(map(repr, odd.unique()))}; each must say train, valid or test (or choose another column with by=)")
+    if len(odd): raise SplitError(f"column `split`: {len(odd)} rows say {few(map(repr, odd.unique()))}; each must say train, valid or test (or choose another column with by=)")
     return texts.str.lower().map(SPLIT_NAMES).to_numpy(object)
 
 def _take(part, name, share, groups, names, Y, unit, seed):
@@ -144,10 +145,10 @@ def _take(part, name, share, groups, names, Y, unit, seed):
     held = _hold_out(Y[rows], local, max(1, share*len(part)), seed)
     if held is None:
         where = [f"{names[c]} has only one {unit or 'image'}" for c in np.flatnonzero(Y.any(0)) if len(np.unique(groups[rows][Y[rows, c]])) == 1]
-        raise SplitError(f"nothing can be held out for {name} without losing a class from training: {_few(where) or 'too few groups'}; label more of these, or leave the class out" + f", or {aside}"*bool(unit))
+        raise SplitError(f"nothing can be held out for {name} without losing a class from training: {few(where) or 'too few groups'}; label more of these, or leave the class out" + f", or {aside}"*bool(unit))
     part[rows[held]] = name
 
-# %% ../../nbs/13_data.splits.ipynb #b50755b9
+# %% ../../nbs/13_data.splits.ipynb #840b2028
 def _shares(part, groups):
     "How many groups each part has, and its share of the rows"
     parts = [p for p in ("train", "valid", "test") if (part == p).any()]
@@ -157,27 +158,28 @@ def _line(df, keep, unit, by, names):
     "One line that tells how a manifest was split"
     info,counts = df.attrs["split"],df["split"].value_counts()
     parts = [f"{p} {counts[p]} rows ({share:.0%}" + (f", {info['n_groups'][p]} groups)" if unit else ")") for p,share in info["shares"].items()]
+    alone = int((cell_texts(df[unit]) == "").sum()) if unit else 0
     how = "kept as the column `split` has it" if keep else f"by {unit}" if unit else "by single frames" + " (there is no split, group or video)"*(by == "auto")
-    return f"split {how}: {', '.join(parts)}" + ("" if names else "; not stratified (name a target with stratify=)")
+    return f"split {how}: {', '.join(parts)}" + f"; {alone} rows without {unit} stand each for itself"*(alone > 0) + ("" if names else "; not stratified (name a target with stratify=)")
 
 def _check_parts(part, names, Y, groups, unit):
     "An error for a class missing from training; a warning for one missing elsewhere, and for groups torn apart"
     if not (part == "train").any(): raise SplitError("no row is in train; choose another column with by=")
     lost = {p: [names[c] for c in np.flatnonzero(Y.any(0) & ~Y[part == p].any(0))] for p in ("train", "valid", "test") if (part == p).any()}
-    if lost["train"]: raise SplitError(f"no image in train is {_few(lost['train'])}; move some there, leave the class out, or let split_frames make the split with by='video' or by='none'")
+    if lost["train"]: raise SplitError(f"no image in train is {few(lost['train'])}; move some there, leave the class out, or let split_frames make the split with by='video' or by='none'")
     for p in ("valid", "test"):
-        if lost.get(p): warnings.warn(f"no image in {p} is {_few(lost[p], 8)}: its scores there will be NaN", stacklevel=3)
+        if lost.get(p): warnings.warn(f"no image in {p} is {few(lost[p], 8)}: its scores there will be NaN", stacklevel=3)
     torn = pd.Series(part).groupby(groups).nunique() > 1
     if torn.any(): warnings.warn(f"{torn.sum()} of {len(torn)} groups of `{unit}` have rows in more than one part, which flatters the score", stacklevel=3)
 
-# %% ../../nbs/13_data.splits.ipynb #ba5e0025
+# %% ../../nbs/13_data.splits.ipynb #20aef787
 def _rows(df, targets, by):
     "What identifies each row of a split, as text, with its hash; sorted by path"
     unit,names = _unit(df, by),[str(p) for p in df["path"]]
-    if gone := [t for t in targets if t not in df]: raise SplitError(f"no column {_few(gone)}; the columns are: {', '.join(map(str, df.columns))}")
-    cells = {t: [";".join(sorted(part.strip() for part in _text(cell).split(";"))) for cell in df[t]] for t in targets}
-    out = pd.DataFrame({"path": names, "group": df[unit].map(_text).tolist() if unit else "", **cells}, dtype=object)
-    if out["path"].duplicated().any(): raise SplitError(f"paths in more than one row: {_few(out['path'][out['path'].duplicated()].unique())}; see check_manifest")
+    if gone := [t for t in targets if t not in df]: raise SplitError(f"no column {few(gone)}; the columns are: {', '.join(map(str, df.columns))}")
+    cells = {t: [";".join(sorted(part.strip() for part in text.split(";"))) for text in cell_texts(df[t])] for t in targets}
+    out = pd.DataFrame({"path": names, "group": cell_texts(df[unit]).tolist() if unit else "", **cells}, dtype=object)
+    if out["path"].duplicated().any(): raise SplitError(f"paths in more than one row: {few(out['path'][out['path'].duplicated()].unique())}; see check_manifest")
     out["hash"] = [content_hash(list(row))[:16] for row in out.itertuples(index=False, name=None)]
     out["split"] = _kept(df) if "split" in df else ""
     return out.sort_values("path", ignore_index=True)
@@ -199,7 +201,7 @@ def split_hash(
     if "split" not in df: raise SplitError("the manifest has no column `split`; make one with split_frames")
     return _overall(_rows(df, _sorted(target), by or _held(df)))
 
-# %% ../../nbs/13_data.splits.ipynb #3b951e8b
+# %% ../../nbs/13_data.splits.ipynb #76bb96f7
 def save_split(
     df:pd.DataFrame, # A manifest with `split`
     path, # A CSV file
@@ -216,12 +218,12 @@ def _read_split(path, targets):
     try: old = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as e: raise SplitError(f"{path}: can't be read as a frozen split ({e})") from e
     missing = [c for c in ("path", "split", "group", *targets, "hash", "by", "seed", "split_hash") if c not in old]
-    if missing or old.empty: raise SplitError(f"{path}: not a frozen split of {', '.join(targets)}: {f'no column {_few(missing)}' if missing else 'no rows'}")
+    if missing or old.empty: raise SplitError(f"{path}: not a frozen split of {', '.join(targets)}: {f'no column {few(missing)}' if missing else 'no rows'}")
     hashes = [content_hash(list(r))[:16] for r in old[["path", "group", *targets]].itertuples(index=False, name=None)]
     if hashes != old["hash"].tolist() or _overall(old) != old["split_hash"][0]: raise SplitError(f"{path}: was edited or damaged after it was saved; make a new one with split_frames and save_split")
     return old
 
-# %% ../../nbs/13_data.splits.ipynb #958a2bb0
+# %% ../../nbs/13_data.splits.ipynb #863f14cf
 def load_split(
     df:pd.DataFrame, # The manifest that the split was made of, with or without `split`
     path, # A file that `save_split` wrote
@@ -234,7 +236,7 @@ def load_split(
     both = old.merge(new, on="path", how="outer", suffixes=("", "_now"), indicator=True)
     added,removed = (both["path"][both["_merge"] == side] for side in ("right_only", "left_only"))
     changed = [_change(r, ["group", *targets]) for _,r in both[(both["_merge"] == "both") & (both["hash"] != both["hash_now"])].iterrows()]
-    said = [f"{len(rows)} row{'s'[:len(rows) != 1]} {what}: {_few(rows)}" for what,rows in (("added", added), ("removed", removed), ("changed", changed)) if len(rows)]
+    said = [f"{len(rows)} row{'s'[:len(rows) != 1]} {what}: {few(rows)}" for what,rows in (("added", added), ("removed", removed), ("changed", changed)) if len(rows)]
     if said: raise SplitError(f"{path}: the manifest has changed since this split was frozen: {'; '.join(said)}; go back to that manifest, or make a new split with split_frames and save_split")
     out = df.copy()
     out["split"] = df["path"].astype(str).map(dict(zip(old["path"], old["split"]))).to_numpy(object)
