@@ -14,6 +14,7 @@ from ocean_fastai.data.manifest import (check_manifest, classes_of, image_paths,
     manifest_from_folder, save_manifest, target_columns)
 from ocean_fastai.data.splits import load_split, save_split, split_frames, split_hash
 from ocean_fastai.data.augment import AlbumentationsTransform, ocean_augs, recipes, show_augs
+from ocean_fastai.data.loaders import OceanDataLoaders
 from ocean_fastai.train.losses import class_weights, ocean_loss
 from ocean_fastai.train.metrics import average_precision, balanced_accuracy, default_metrics, macro_f1, weighted_accuracy
 from ocean_fastai.train.models import load_weights, ocean_model

@@ -44,6 +44,10 @@ def test_rooms_are_numbered():
     numbers = list(ROOMS.values())
     assert len(numbers) == len(set(numbers)), "two rooms have one number"
 
+def test_notebooks_begin_with_a_title_and_one_line():
+    first = {nb.name: nbformat.read(nb, as_version=4).cells[0].source for nb in NOTEBOOKS}
+    assert [name for name,text in first.items() if not re.match(r"# [^#\s].*\n\n?> \S", text)] == []
+
 def test_a_folder_is_on_one_floor():
     floors = {}
     for name,number in ROOMS.items():
