@@ -95,7 +95,7 @@ def _hold_out(Y, groups, want, seed):
         if best and best[0][:2] == (0, hopeless): break
     return best[1] if best and best[0][0] == 0 else None
 
-# %% ../../nbs/13_data.splits.ipynb #457c2f0d
+# %% ../../nbs/13_data.splits.ipynb #8e1a3fca
 def split_frames(
     df:pd.DataFrame, # A manifest
     valid:float=.2, # Share of the rows for validation, 0 to 0.5
@@ -117,16 +117,17 @@ def split_frames(
     rows = df.iloc[order]
     part,groups = _kept(rows) if keep else np.full(len(df), "train", object),_groups(rows, unit)
     names,Y = _labels(rows, stratify, by)
-    for name,share in (("test", test), ("valid", valid)):
-        if share and not (part == name).any(): _take(part, name, share, groups, names, Y, unit, seed)
+    if not (part == "train").any(): raise SplitError("no row is in train, so there is nothing to learn from; choose another column with by=")
+    taken = [(name, share) for name,share in (("test", test), ("valid", valid)) if share and not (part == name).any()]
+    for name,share in taken: _take(part, name, share, groups, names, Y, unit, seed)
     out = df.copy()
     out["split"] = part[np.argsort(order)]
     out.attrs["split"] = {"by": (held if held != "auto" else "split") if keep else unit or "none", "seed": was.get("seed", seed), **_shares(part, groups)}
-    if verbose: print(_line(out, keep, unit, by, names))
     _check_parts(part, names, Y, groups, unit)
+    if verbose: print(_line(out, keep, unit, by, names, taken))
     return out
 
-# %% ../../nbs/13_data.splits.ipynb #3cfe73be
+# %% ../../nbs/13_data.splits.ipynb #e9f94f12
 def _kept(df):
     "The parts that a `split` column names"
     if "split" not in df: raise SplitError("by='split': the manifest has no column `split`; name another, or by='auto'")
@@ -144,27 +145,26 @@ def _take(part, name, share, groups, names, Y, unit, seed):
     _,local = np.unique(groups[rows], return_inverse=True)
     held = _hold_out(Y[rows], local, max(1, share*len(part)), seed)
     if held is None:
-        where = [f"{names[c]} has only one {unit or 'image'}" for c in np.flatnonzero(Y.any(0)) if len(np.unique(groups[rows][Y[rows, c]])) == 1]
+        where = [f"{names[c]} has only one {unit or 'image'} left" for c in np.flatnonzero(Y.any(0)) if len(np.unique(groups[rows][Y[rows, c]])) == 1]
         raise SplitError(f"nothing can be held out for {name} without losing a class from training: {few(where) or 'too few groups'}; label more of these, or leave the class out" + f", or {aside}"*bool(unit))
     part[rows[held]] = name
 
-# %% ../../nbs/13_data.splits.ipynb #840b2028
+# %% ../../nbs/13_data.splits.ipynb #2577862b
 def _shares(part, groups):
     "How many groups each part has, and its share of the rows"
     parts = [p for p in ("train", "valid", "test") if (part == p).any()]
     return {"n_groups": {p: len(np.unique(groups[part == p])) for p in parts}, "shares": {p: round(float((part == p).mean()), 4) for p in parts}}
 
-def _line(df, keep, unit, by, names):
+def _line(df, keep, unit, by, names, taken):
     "One line that tells how a manifest was split"
     info,counts = df.attrs["split"],df["split"].value_counts()
     parts = [f"{p} {counts[p]} rows ({share:.0%}" + (f", {info['n_groups'][p]} groups)" if unit else ")") for p,share in info["shares"].items()]
     alone = int((cell_texts(df[unit]) == "").sum()) if unit else 0
-    how = "kept as the column `split` has it" if keep else f"by {unit}" if unit else "by single frames" + " (there is no split, group or video)"*(by == "auto")
+    how = "kept as the column `split` has it" + f", {' and '.join(name for name,_ in taken)} taken from train by {unit or 'single frames'}"*bool(taken) if keep else f"by {unit}" if unit else "by single frames" + " (there is no split, group or video)"*(by == "auto")
     return f"split {how}: {', '.join(parts)}" + f"; {alone} rows without {unit} stand each for itself"*(alone > 0) + ("" if names else "; not stratified (name a target with stratify=)")
 
 def _check_parts(part, names, Y, groups, unit):
     "An error for a class missing from training; a warning for one missing elsewhere, and for groups torn apart"
-    if not (part == "train").any(): raise SplitError("no row is in train; choose another column with by=")
     lost = {p: [names[c] for c in np.flatnonzero(Y.any(0) & ~Y[part == p].any(0))] for p in ("train", "valid", "test") if (part == p).any()}
     if lost["train"]: raise SplitError(f"no image in train is {few(lost['train'])}; move some there, leave the class out, or let split_frames make the split with by='video' or by='none'")
     for p in ("valid", "test"):
