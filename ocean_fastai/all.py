@@ -18,3 +18,5 @@ from ocean_fastai.data.loaders import OceanDataLoaders
 from ocean_fastai.train.losses import class_weights, ocean_loss
 from ocean_fastai.train.metrics import average_precision, balanced_accuracy, default_metrics, macro_f1, weighted_accuracy
 from ocean_fastai.train.models import load_weights, ocean_model
+from ocean_fastai.train.learner import ocean_learner, refit
+from ocean_fastai.evaluate.report import confusion, plot_confusion, report_page, scores, show_examples

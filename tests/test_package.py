@@ -90,7 +90,7 @@ def test_wheel_serves_another_environment(elsewhere, run, tmp_path):
 def test_import_and_help_load_nothing_heavy(python, tmp_path):
     loaded = f"import sys; print(*[m for m in {HEAVY} if m in sys.modules])"
     assert python(f"import ocean_fastai; {loaded}", cwd=tmp_path).split() == []
-    code = f"from ocean_fastai.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n{loaded}"
+    code = f"import sys; sys.argv[1:] = ['--help']\nfrom ocean_fastai.cli import main\ntry: main()\nexcept SystemExit: pass\n{loaded}"
     assert python(code, cwd=tmp_path).splitlines()[-1].split() == []
 
 def test_help_is_quick(elsewhere, run, tmp_path):
