@@ -13,18 +13,23 @@ import cv2
 import numpy as np
 from ..core import OceanError
 
-# %% ../../nbs/05_synth.objects.ipynb #fcbbb119
+# %% ../../nbs/05_synth.objects.ipynb #897fa25f
+def _zoom(grid, n):
+    "A square grid that tiles, scaled up smoothly to n x n."
+    cells = len(grid)
+    if cells >= n: return grid[:n, :n]
+    pad = cv2.copyMakeBorder(grid, 2, 2, 2, 2, cv2.BORDER_WRAP)
+    m = round(n*(cells + 4)/cells)
+    o = (m - n)//2
+    return cv2.resize(pad, (m, m), interpolation=cv2.INTER_CUBIC)[o:o+n, o:o+n]
+
 def noise(
     rng:np.random.Generator, # Source of randomness
     n:int,                   # Width and height, pixels
     cells:int,               # Bumps across, up to n
 )->np.ndarray:               # n x n float32, standard deviation about 1
     "Smooth noise of one scale that tiles."
-    grid = np.pad(rng.standard_normal((cells, cells), dtype=np.float32), 2, mode="wrap")
-    if cells >= n: return grid[2:2+n, 2:2+n]
-    m = round(n*(cells + 4)/cells)
-    o = (m - n)//2
-    return cv2.resize(grid, (m, m), interpolation=cv2.INTER_CUBIC)[o:o+n, o:o+n]
+    return _zoom(rng.standard_normal((min(cells, n),)*2, dtype=np.float32), n)
 
 def fractal(
     rng:np.random.Generator, # Source of randomness
@@ -33,8 +38,10 @@ def fractal(
     octaves:int=5,           # Each with bumps of half the size
     gain:float=0.5,          # Strength of an octave relative to the coarser one
 )->np.ndarray:               # n x n float32, mean 0 and standard deviation 1
-    "Noise of several scales that tiles."
-    x = sum(gain**i*noise(rng, n, min(cells*2**i, n)) for i in range(octaves))
+    "Noise of several scales that tiles: each octave is drawn on the coarser ones, scaled up."
+    x = noise(rng, cells, cells)
+    for i in range(1, octaves): x = _zoom(x, min(2*len(x), n)) + np.float32(gain**i)*noise(rng, min(2*len(x), n), n)
+    x = _zoom(x, n)
     return (x - x.mean())/x.std()
 
 # %% ../../nbs/05_synth.objects.ipynb #ef65f2e3
@@ -97,21 +104,21 @@ def _strand(canvas, cover, points, width, colour):
         cv2.line(canvas, p[i].tolist(), p[i + 1].tolist(), c, w + 1, cv2.LINE_8, 4)
         cv2.line(cover, p[i].tolist(), p[i + 1].tolist(), 1., w, cv2.LINE_8, 4)
 
-# %% ../../nbs/05_synth.objects.ipynb #e06c98b3
+# %% ../../nbs/05_synth.objects.ipynb #a6f6a8f3
 def _rock(rng):
     mask = _fill(_blob(rng, squash=rng.uniform(.55, .85)))
     bump = np.abs(fractal(rng, _N, 4, 5, .6))
-    colour = np.array([.36, .34, .30])*rng.uniform(.6, 1.25) + rng.uniform(-.03, .03, 3)
+    colour = np.array([.36, .34, .30])*rng.uniform(.5, 1.05) + rng.uniform(-.03, .03, 3)
     rgb = _paint(mask, colour, _round(mask, -9*bump, soft=.2))
     rgb *= (1 + .16*fractal(rng, _N, 24, 3, .8))[..., None]
     crust = np.clip(fractal(rng, _N, 6, 4) - .7, 0, .6)[..., None]*rng.uniform(.2, 1.)
     rgb = rgb*(1 - crust) + crust*np.float32(rng.choice([[.42, .3, .3], [.45, .42, .3], [.3, .36, .26]]))*rgb/.35
     return rgb, mask, mask, rng.uniform(.3, .8), False
 
-# %% ../../nbs/05_synth.objects.ipynb #e53cbb49
+# %% ../../nbs/05_synth.objects.ipynb #702420ee
 def _algae(rng):
     rgb, cover = np.zeros((_N, _N, 3), np.float32), np.zeros((_N, _N), np.float32)
-    base = np.float32([[.20, .24, .08], [.30, .22, .08], [.12, .30, .12], [.34, .16, .12]][rng.integers(4)])
+    base = np.float32([[.20, .23, .08], [.28, .20, .08], [.13, .24, .10], [.32, .15, .11]][rng.integers(4)])
     bend = rng.uniform(-.7, .7)
     t = np.linspace(0, 1, 9)
     for _ in range(rng.integers(14, 30)):
@@ -219,7 +226,7 @@ def _bag(rng):
     alpha = mask*np.clip(.80 + .12*folds, 0, 1)
     return _silt(rng, rgb, .4), alpha, mask, rng.uniform(.4, .75), False
 
-# %% ../../nbs/05_synth.objects.ipynb #8fb3f6e6
+# %% ../../nbs/05_synth.objects.ipynb #1d76ef18
 def _tyre(rng):
     a = np.linspace(0, 2*np.pi, 80)
     ring = lambda r: np.stack([r*np.cos(a), r*np.sin(a)], 1)
@@ -229,7 +236,7 @@ def _tyre(rng):
     tread = 3.*np.float32((np.sin(angle*46) > 0)*(r > .78))
     wall = 1 - .35*np.exp(-((r - .7)/.02)**2)
     rgb = _paint(mask, [.085, .085, .09], _round(mask, tread, soft=.1)*np.float32(wall))
-    return _silt(rng, rgb, .5), mask, mask, rng.uniform(.55, .8), True
+    return _silt(rng, rgb, .25), mask, mask, rng.uniform(.55, .8), True
 
 def _net(rng):
     n, k = _N, int(rng.integers(11, 17))
