@@ -78,7 +78,7 @@ def _wrapped(
         lines[-1] = f"{last}…"
     return lines
 
-# %% ../nbs/04_pages.ipynb #62678e49
+# %% ../nbs/04_pages.ipynb #fc4c5a02
 def _tile(
     item, # Path, Pillow image or array
     size, # Width and height, pixels
@@ -86,16 +86,15 @@ def _tile(
 )->Image.Image: # RGB, of this size
     "One picture, whole, in the middle of a tile; an unreadable file's tile gives the reason."
     tile = Image.new("RGB", size, "#e3e7ea")
-    edge = max(2, size[0]//60) if border else 0
     try: picture = _picture(item, min_size=size)
     except ImageError as e:
         ImageDraw.Draw(tile).multiline_text((size[0]/2, size[1]/2), "\n".join(_wrapped(f"unreadable: {e.reason}", _font(12), size[0] - 16)),
                                             fill="#7a1f1f", font=_font(12), anchor="mm", align="center")
     else:
         picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
-        picture = ImageOps.contain(picture, [max(1, n - 2*edge) for n in size], Image.Resampling.LANCZOS)
+        picture = ImageOps.contain(picture, size, Image.Resampling.LANCZOS)
         tile.paste(picture, [(a - b)//2 for a,b in zip(size, picture.size)], picture if picture.mode == "RGBA" else None)
-    if border: ImageDraw.Draw(tile).rectangle((0, 0, size[0] - 1, size[1] - 1), outline=border, width=edge)
+    if border: ImageDraw.Draw(tile).rectangle((0, 0, size[0] - 1, size[1] - 1), outline=border, width=max(2, size[0]//60))
     return tile
 
 # %% ../nbs/04_pages.ipynb #221db350
@@ -151,14 +150,14 @@ def _drawn(
     figure.savefig(data, format="png", dpi=144, bbox_inches="tight", facecolor="white")
     return Image.open(data).convert("RGB")
 
-# %% ../nbs/04_pages.ipynb #f37e8466
+# %% ../nbs/04_pages.ipynb #93c50dd3
 def _cells(
     column:pd.Series, # One column of a table
 )->tuple: # Texts, and whether they are numbers
     "A column's values as a reader wants them."
     number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
     known = column.dropna()
-    whole = number and (known % 1 == 0).all() and np.isfinite(known.astype(float)).all()
+    whole = pd.api.types.is_integer_dtype(column) or number and (known % 1 == 0).all() and known.abs().max() not in (0, 1, np.inf)  # shares of 0 and 1 are no counts
     def text(v):
         if pd.api.types.is_scalar(v) and pd.isna(v): return "–"
         if isinstance(v, (bool, np.bool_)): return "yes" if v else "no"
