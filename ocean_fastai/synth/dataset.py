@@ -7,13 +7,13 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/synth.dataset.html.md"""
 # %% auto #0
 __all__ = ['MASK_VALUES', 'encode_masks', 'decode_masks', 'mask_path', 'draw_dataset']
 
-# %% ../../nbs/08_synth.dataset.ipynb #32bc6ba7
+# %% ../../nbs/08_synth.dataset.ipynb #71b564fb
 import json
 from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image, ImageColor
-from tqdm.auto import tqdm
+from tqdm import tqdm
 from ..core import OceanError, atomic_path, class_colours
 from .floors import FLOORS, known_names
 from .scene import ELEMENTS, camera_at, draw_frame, make_world
@@ -92,7 +92,7 @@ def mask_path(
     "Where the masks of an image of a drawn data set lie, relative to its folder."
     return f"masks/{Path(path).stem}.png"
 
-# %% ../../nbs/08_synth.dataset.ipynb #b10d0ec9
+# %% ../../nbs/08_synth.dataset.ipynb #f0a525e7
 def _claim(folder, wanted):
     "Make the folder ours, or see that it is the same data set, begun before."
     note = folder/"synth.json"
@@ -109,7 +109,7 @@ def _checked(n, size, videos, seed, floors, elements, masks):
     "What is wanted, as `synth.json` says it; refuses what can't be drawn."
     floors = list(dict.fromkeys(known_names(FLOORS if floors is None else floors, FLOORS, "floor")))
     elements = list(dict.fromkeys(known_names(ELEMENTS if elements is None else elements, ELEMENTS, "element")))
-    size = [int(s) for s in size]
+    n, videos, seed, size = int(n), int(videos), int(seed), [int(s) for s in size]
     if not floors: raise OceanError(f"floors is empty; name some of {', '.join(FLOORS)}")
     if n < 1 or not 1 <= videos <= n: raise OceanError(f"n {n} must be 1 or more and videos {videos} from 1 to n")
     if len(size) != 2 or min(size) < 32: raise OceanError(f"size {tuple(size)} must be width and height of at least 32 pixels")

@@ -123,7 +123,7 @@ def _reef(g):
 
 FLOORS = dict(zip(VOCABS["floor"], (_sand, _mud, _muddy_sand, _reef)))  # Floor type -> how its tiles are made
 
-# %% ../../nbs/06_synth.floors.ipynb #220adf67
+# %% ../../nbs/06_synth.floors.ipynb #b13179e2
 def _crusts(g, rgb):
     "Patches of colour that grow on hard ground."
     for colour in ([.50, .24, .28], [.52, .36, .12], [.18, .30, .14], [.52, .48, .42]):
@@ -138,7 +138,7 @@ def _ripples(g):
     bend = fractal(g, _N, 3, 3, .5)*.45 + fractal(g, _N, 8, 2, .5)*.12
     phase = 2*np.pi*(waves*y + slant*x + bend)
     where = 1/(1 + np.exp(-5*(fractal(g, _N, 2, 3, .5) + .5)))
-    wave = np.sin(phase + .5*np.sin(phase))*(COARSE_M/waves)*g.uniform(.055, .09)
+    wave = np.sin(phase + .5*np.sin(phase))*(COARSE_M/waves)*g.uniform(.065, .1)
     return wave*where, where
 
 def _relief(height):

@@ -104,7 +104,7 @@ def _strand(canvas, cover, points, width, colour):
         cv2.line(canvas, p[i].tolist(), p[i + 1].tolist(), c, w + 1, cv2.LINE_8, 4)
         cv2.line(cover, p[i].tolist(), p[i + 1].tolist(), 1., w, cv2.LINE_8, 4)
 
-# %% ../../nbs/05_synth.objects.ipynb #a6f6a8f3
+# %% ../../nbs/05_synth.objects.ipynb #6d11d00f
 def _rock(rng):
     mask = _fill(_blob(rng, squash=rng.uniform(.55, .85)))
     bump = np.abs(fractal(rng, _N, 4, 5, .6))
@@ -113,9 +113,9 @@ def _rock(rng):
     rgb *= (1 + .16*fractal(rng, _N, 24, 3, .8))[..., None]
     crust = np.clip(fractal(rng, _N, 6, 4) - .7, 0, .6)[..., None]*rng.uniform(.2, 1.)
     rgb = rgb*(1 - crust) + crust*np.float32(rng.choice([[.42, .3, .3], [.45, .42, .3], [.3, .36, .26]]))*rgb/.35
-    return rgb, mask, mask, rng.uniform(.3, .8), False
+    return rgb, mask, mask, rng.uniform(.4, .9), False
 
-# %% ../../nbs/05_synth.objects.ipynb #702420ee
+# %% ../../nbs/05_synth.objects.ipynb #08db1494
 def _algae(rng):
     rgb, cover = np.zeros((_N, _N, 3), np.float32), np.zeros((_N, _N), np.float32)
     base = np.float32([[.20, .23, .08], [.28, .20, .08], [.13, .24, .10], [.32, .15, .11]][rng.integers(4)])
@@ -127,9 +127,9 @@ def _algae(rng):
         pts = np.stack([np.clip(x, -.97, .97), .96 - h*t], 1)
         _strand(rgb, cover, pts, rng.uniform(.03, .075), base*rng.uniform(.6, 1.5))
     cover = cv2.GaussianBlur(cover, (0, 0), .7)
-    return rgb*(1 + .12*noise(rng, _N, 64))[..., None], cover, cover, rng.uniform(.35, .75), False
+    return rgb*(1 + .12*noise(rng, _N, 64))[..., None], cover, cover, rng.uniform(.45, .85), False
 
-# %% ../../nbs/05_synth.objects.ipynb #9b5e0929
+# %% ../../nbs/05_synth.objects.ipynb #82ba62a7
 def _fish(rng):
     t = np.linspace(0, 1, 40)
     deep = rng.uniform(.2, .34)
@@ -150,9 +150,9 @@ def _fish(rng):
     rgb *= (1 + bars[None, :] + .06*noise(rng, _N, 64))[..., None]
     eye = _turn([(-.66, -.05)], angle)[0]*(flip, 1)
     cv2.circle(rgb, tuple(int((v + 1)*_N/2) for v in eye), 6, (.03, .03, .03), -1, cv2.LINE_AA)
-    return rgb, mask, mask, rng.uniform(.25, .5), False
+    return rgb, mask, mask, rng.uniform(.35, .65), False
 
-# %% ../../nbs/05_synth.objects.ipynb #31ced671
+# %% ../../nbs/05_synth.objects.ipynb #71776dd0
 def _whip(rng):
     rgb, cover = np.zeros((_N, _N, 3), np.float32), np.zeros((_N, _N), np.float32)
     colour = np.float32([[.75, .32, .14], [.78, .68, .42], [.66, .18, .16], [.75, .72, .66]][rng.integers(4)])
@@ -172,9 +172,9 @@ def _starfish(rng):
     mask = _fill(_turn(np.stack([r*np.cos(a), r*np.sin(a)], 1), rng.uniform(0, 6.3)))
     colour = np.float32([[.75, .30, .12], [.62, .15, .14], [.45, .25, .42], [.78, .58, .32]][rng.integers(4)])
     rgb = _paint(mask, colour, _round(mask, 2.5*noise(rng, _N, 48)))*(1 + .15*noise(rng, _N, 40))[..., None]
-    return rgb, mask, mask, rng.uniform(.22, .4), True
+    return rgb, mask, mask, rng.uniform(.3, .5), True
 
-# %% ../../nbs/05_synth.objects.ipynb #b0d228fc
+# %% ../../nbs/05_synth.objects.ipynb #d2e9c7d9
 def _silt(rng, rgb, most=.55):
     "Sediment settled on an object, in patches."
     dust = np.clip(.5 + .35*fractal(rng, _N, 5, 5), 0, 1)[..., None]*np.float32(rng.uniform(.05, most))
@@ -197,9 +197,9 @@ def _bottle(rng):
     glint = put([(-.8, -w*.62), (.45, -w*.5), (.45, -w*.32), (-.8, -w*.4)])[..., None]
     rgb = _silt(rng, rgb) + .5*cv2.GaussianBlur(glint, (0, 0), 2)[..., None]
     rgb = rgb*(1 - cap[..., None]) + cap[..., None]*np.float32(rng.choice([[.6, .08, .06], [.1, .2, .55], [.8, .8, .78]]))
-    return rgb, mask*(.72 + .28*np.maximum(cap, label[..., 0])), mask, rng.uniform(.32, .5), False
+    return rgb, mask*(.72 + .28*np.maximum(cap, label[..., 0])), mask, rng.uniform(.4, .58), False
 
-# %% ../../nbs/05_synth.objects.ipynb #bf656c43
+# %% ../../nbs/05_synth.objects.ipynb #9137d17d
 def _can(rng):
     w, angle = .42, rng.uniform(-.8, .8)
     a = np.linspace(-np.pi/2, np.pi/2, 20)
@@ -216,7 +216,7 @@ def _can(rng):
     rgb = rgb*(1 - lid) + lid*metal*.8
     glint = put([(-.7, -w*.6), (.6, -w*.6), (.6, -w*.38), (-.7, -w*.38)])
     rgb = _silt(rng, rgb) + .45*cv2.GaussianBlur(glint, (0, 0), 3)[..., None]
-    return rgb, mask, mask, rng.uniform(.2, .3), False
+    return rgb, mask, mask, rng.uniform(.24, .34), False
 
 def _bag(rng):
     mask = _fill(_blob(rng, 60, rough=.3, squash=rng.uniform(.6, .9)))
@@ -224,9 +224,9 @@ def _bag(rng):
     colour = np.float32([[.82, .84, .84], [.80, .82, .80], [.30, .48, .66], [.08, .08, .09], [.72, .66, .40]][rng.integers(5)])
     rgb = _paint(mask, colour, _round(mask, -16*folds, soft=.3, ambient=.3))
     alpha = mask*np.clip(.80 + .12*folds, 0, 1)
-    return _silt(rng, rgb, .4), alpha, mask, rng.uniform(.4, .75), False
+    return _silt(rng, rgb, .4), alpha, mask, rng.uniform(.5, .85), False
 
-# %% ../../nbs/05_synth.objects.ipynb #1d76ef18
+# %% ../../nbs/05_synth.objects.ipynb #3de3c7fa
 def _tyre(rng):
     a = np.linspace(0, 2*np.pi, 80)
     ring = lambda r: np.stack([r*np.cos(a), r*np.sin(a)], 1)
@@ -235,7 +235,7 @@ def _tyre(rng):
     r, angle = np.hypot(x, y), np.arctan2(y, x)
     tread = 3.*np.float32((np.sin(angle*46) > 0)*(r > .78))
     wall = 1 - .35*np.exp(-((r - .7)/.02)**2)
-    rgb = _paint(mask, [.085, .085, .09], _round(mask, tread, soft=.1)*np.float32(wall))
+    rgb = _paint(mask, [.055, .055, .06], _round(mask, tread, soft=.1)*np.float32(wall))
     return _silt(rng, rgb, .25), mask, mask, rng.uniform(.55, .8), True
 
 def _net(rng):

@@ -33,11 +33,11 @@ def camera_at(
     return Camera(frame*speed*np.cos(heading) + .02*rock(0, 9), frame*speed*np.sin(heading), height*(1 + .02*rock(1, 13)),
                   tilt + .012*rock(2, 11), 1/np.tan(fov/2))
 
-# %% ../../nbs/07_synth.scene.ipynb #3eb51f48
+# %% ../../nbs/07_synth.scene.ipynb #c3ef2610
 def _slots(seed):
     "Places in the picture, in half-heights, spread out and shuffled; every fourth belongs to the same element."
     g = stream(seed, "slots")
-    u, v = np.meshgrid(np.linspace(-.95, .95, 5), [-.26, -.04, .25, .62])
+    u, v = np.meshgrid(np.linspace(-.95, .95, 5), [-.2, .0, .28, .6])
     at = np.stack([u.ravel(), v.ravel()], 1)
     return g.permutation(at + g.uniform(-1, 1, at.shape)*(.17, .07))
 
@@ -48,10 +48,9 @@ def _things(seed, elements, frames):
         if element not in solid: continue
         g = stream(seed, element)
         kinds = [k for k, label in KINDS.items() if label == element]
-        kind = kinds[g.integers(len(kinds))]
-        for u, v in slots[solid.index(element)::4][:g.integers(1, 4) + (element in ("rocks", "algae"))]:
+        for u, v in slots[solid.index(element)::4][:g.integers(2, 5)]:
             x, y, _ = camera_at(seed, g.integers(frames)).floor(u, v)
-            out.append((draw_object(kind, g), float(x), float(y), bool(g.random() < .5)))
+            out.append((draw_object(kinds[g.integers(len(kinds))], g), float(x), float(y), bool(g.random() < .5)))
     return out
 
 # %% ../../nbs/07_synth.scene.ipynb #28514896
@@ -164,7 +163,7 @@ def _place_things(world, cam, size, image, light, z):
         owner[b][mask[a] > .5] = i
     return owner
 
-# %% ../../nbs/07_synth.scene.ipynb #e4adc3fb
+# %% ../../nbs/07_synth.scene.ipynb #f7a7510b
 def _snow(g, count, size):
     "Light of drifting particles, added to the picture. Height x width."
     w, h = size
@@ -180,45 +179,44 @@ def _snow(g, count, size):
         layer[y0:y1, x0:x1] += b*(r/s)**2*f*np.exp(-d2/(2*s*s))
     return layer
 
-def _rov(g, size):
-    "The ROV's own frame: colour and cover, height x width x 3 and height x width."
-    w, h = size
-    rgb, cover = np.zeros((h, w, 3), np.float32), np.zeros((h, w), np.uint8)
-    lean, bands, shift, wide = g.uniform(.0, .03), g.integers(5, 9), g.uniform(0, 1), g.uniform(.022, .034)
-    yy, xx = np.mgrid[0:h, 0:w].astype(np.float32)
-    for side in (0, 1):
-        at = g.uniform(.035, .075)
-        centre = at + lean*(yy/h - .5)
-        off = ((xx/w if side == 0 else 1 - xx/w) - centre)/wide
-        on = np.abs(off) < 1
-        yellow = np.sin(2*np.pi*(bands*(yy/h + .06*off) + shift)) > 0
-        tint = np.where(yellow[..., None], np.float32([.78, .58, .05]), np.float32([.03, .03, .03]))
-        round_ = np.sqrt(np.clip(1 - off*off, 0, 1))*.85 + .15
-        rgb[on] = (tint*(round_*(.25 + .6*yy/h))[..., None])[on]
-        cover[on] = 255
-    if g.random() < .7:
-        side, scale = g.integers(2), g.uniform(.85, 1.1)
-        _bucket(rgb, cover, size, side, scale)
-    soft = h*.004
-    return cv2.GaussianBlur(rgb, (0, 0), soft), cv2.GaussianBlur(cover, (0, 0), soft).astype(np.float32)/255
+# %% ../../nbs/07_synth.scene.ipynb #45ab29d2
+def _post(g, rgb, cover, side, lean):
+    "A banded post at the left (0) or right (1), drawn into `rgb` and `cover`."
+    h, w = cover.shape
+    yy, xx = np.mgrid[0:h, 0:w].astype(np.float32)/np.float32([[[h]], [[w]]])
+    bands, wide = g.uniform(5, 8), g.uniform(.022, .034)
+    off = ((xx if side == 0 else 1 - xx) - g.uniform(.035, .075) - lean*(yy - .5))/wide
+    on = np.abs(off) < 1
+    yellow = np.sin(2*np.pi*(bands*(yy + .06*off) + g.uniform())) > 0
+    shade = (np.sqrt(np.clip(1 - off*off, 0, 1))*.85 + .15)*(.25 + .6*yy)
+    rgb[on] = (np.where(yellow[..., None], np.float32([.78, .58, .05]), np.float32(.03))*shade[..., None])[on]
+    cover[on] = 255
 
-def _bucket(rgb, cover, size, side, scale):
+def _bucket(rgb, cover, side, scale):
     "A blue bucket at a lower corner, drawn into `rgb` and `cover`."
-    w, h = size
-    flip = lambda x: x*w if side == 0 else (1 - x)*w
-    top, low, r, rb, x = .70, 1.05, .072*scale, .054*scale, .078
-    poly = np.int32([[flip(x - r), top*h], [flip(x + r), top*h], [flip(x + rb), low*h], [flip(x - rb), low*h]])
-    yy, xx = np.mgrid[0:h, 0:w].astype(np.float32)
-    off = (xx - flip(x))/(r*w)
-    m = np.zeros((h, w), np.uint8)
-    cv2.fillPoly(m, [poly], 255)
-    cv2.ellipse(m, (int(flip(x)), int(top*h)), (int(r*w), int(.035*h)), 0, 0, 360, 255, -1)
-    shade = (.35 + .65*np.sqrt(np.clip(1 - off*off, 0, 1)))[..., None]
-    rgb[m > 0] = (np.float32([.03, .12, .42])*shade)[m > 0]
-    inside = np.zeros_like(m)
-    cv2.ellipse(inside, (int(flip(x)), int(top*h)), (int(r*w*.9), int(.026*h)), 0, 0, 360, 255, -1)
+    h, w = cover.shape
+    x = .078 if side == 0 else 1 - .078
+    top, r, rb = .70, .072*scale, .054*scale
+    m, inside = np.zeros((h, w), np.uint8), np.zeros((h, w), np.uint8)
+    corners = [(x - r, top), (x + r, top), (x + rb, 1.05), (x - rb, 1.05)]
+    cv2.fillPoly(m, [np.int32([(a*w, b*h) for a, b in corners])], 255)
+    centre = (int(x*w), int(top*h))
+    cv2.ellipse(m, centre, (int(r*w), int(.035*h)), 0, 0, 360, 255, -1)
+    cv2.ellipse(inside, centre, (int(r*w*.9), int(.026*h)), 0, 0, 360, 255, -1)
+    off = (np.arange(w, dtype=np.float32) - x*w)/(r*w)
+    shade = .35 + .65*np.sqrt(np.clip(1 - off*off, 0, 1))
+    rgb[m > 0] = (np.float32([.03, .12, .42])*np.broadcast_to(shade[None, :, None], rgb.shape))[m > 0]
     rgb[inside > 0] = (.02, .05, .16)
     np.maximum(cover, m, out=cover)
+
+def _rov(g, size):
+    "The ROV's own frame: colour (height x width x 3) and how much it covers (height x width)."
+    w, h = size
+    rgb, cover = np.zeros((h, w, 3), np.float32), np.zeros((h, w), np.uint8)
+    lean = g.uniform(0, .03)
+    for side in (0, 1): _post(g, rgb, cover, side, lean)
+    if g.random() < .7: _bucket(rgb, cover, g.integers(2), g.uniform(.85, 1.1))
+    return cv2.GaussianBlur(rgb, (0, 0), h*.004), cv2.GaussianBlur(cover, (0, 0), h*.004).astype(np.float32)/255
 
 # %% ../../nbs/07_synth.scene.ipynb #08e430f1
 @dataclass
