@@ -88,18 +88,18 @@ def _cells(rng, count):
     d = cv2.distanceTransform(np.pad(dots, pad, mode="wrap"), cv2.DIST_L2, 5)[pad:-pad, pad:-pad]
     return np.minimum(d/d.max(), 1)
 
-# %% ../../nbs/06_synth.floors.ipynb #62318b47
+# %% ../../nbs/06_synth.floors.ipynb #82a69ebb
 def _sand(g):
     height = .011*fractal(g, _N, 5, 5, .45)
     tint = np.clip(.5 + .18*fractal(g, _N, 8, 6, .75), 0, 1)
-    tint += 1.1*(_spots(g, 170, .007, .018) < 1) - .75*(_spots(g, 150, .007, .02) < 1)
-    fine = 1 + .14*noise(g, _N, _N) + .15*noise(g, _N, _N//2) + .14*noise(g, _N, _N//4) + .09*noise(g, _N, _N//8) + .05*fractal(g, _N, 8, 3)
+    tint += 2*(_spots(g, 330, .008, .022) < 1) - 1.3*(_spots(g, 260, .008, .024) < 1)
+    fine = 1 + .14*noise(g, _N, _N) + .15*noise(g, _N, _N//2) + .14*noise(g, _N, _N//4) + .11*noise(g, _N, _N//8) + .08*noise(g, _N, _N//16)
     flecks = noise(g, _N, _N//4)
     fine += .8*np.clip(flecks - 2.2, 0, 1) - .6*np.clip(-flecks - 2.1, 0, 1)
     return height, tint, [(.56, .47, .34), (.43, .36, .26)][::-1], fine
 
 def _mud(g):
-    holes, mounds = _spots(g, 46, .014, .06), _spots(g, 9, .09, .2)
+    holes, mounds = _spots(g, 75, .014, .06), _spots(g, 13, .09, .2)
     height = .02*fractal(g, _N, 4, 4, .36) + .012*np.exp(-((holes - 1.5)/.5)**2) - .05*np.clip(1.2 - holes, 0, 1)
     height += .09*np.exp(-mounds**2/.8) - .04*np.exp(-(mounds/.16)**2)
     tint = np.clip(.5 + .14*fractal(g, _N, 3, 4, .4), 0, 1)
