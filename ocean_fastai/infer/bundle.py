@@ -257,15 +257,15 @@ class Bundle:
         says = "; ".join(f"{t}{' (several)' if t in self.multilabel else ''}: {', '.join(cs)}" for t,cs in self.targets.items())
         return f"Bundle({self.arch}, {'x'.join(map(str, self.geometry.size))}, {says})"
 
-# %% ../../nbs/30_infer.bundle.ipynb #1fbfcbf4
+# %% ../../nbs/30_infer.bundle.ipynb #0379e16c
 @patch
 def normalize(self:Bundle,
     x:torch.Tensor, # N x 3 x H x W: bytes, or floats from 0 to 1; RGB
 )->torch.Tensor: # The network's input, on its device
     "Pixels as the network was trained to see them."
-    scaled = x.to(self.device).float().div(255) if x.dtype == torch.uint8 else x.to(self.device).float()
+    scaled = x.to(self.device, torch.float32)/(255 if x.dtype == torch.uint8 else 1)
     mean,std = (torch.tensor(o, device=self.device).view(1, 3, 1, 1) for o in (self.mean, self.std))
-    return ((scaled - mean)/std).contiguous(memory_format=torch.channels_last)
+    return scaled.sub_(mean).div_(std).contiguous(memory_format=torch.channels_last)
 
 # %% ../../nbs/30_infer.bundle.ipynb #e1338d05
 def load_bundle(
