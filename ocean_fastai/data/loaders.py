@@ -7,9 +7,9 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/data.loaders.html.md"""
 # %% auto #0
 __all__ = ['OpenImage', 'ocean_block', 'OceanDataLoaders']
 
-# %% ../../nbs/15_data.loaders.ipynb #a86b614d
-import os
+# %% ../../nbs/15_data.loaders.ipynb #e6de6830
 import random
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,8 @@ import pandas as pd
 from fastai.data.block import CategoryBlock, DataBlock, MultiCategoryBlock, TransformBlock
 from fastai.data.core import DataLoaders
 from fastai.data.transforms import IntToFloatTensor
-from fastai.torch_core import default_device
 from fastai.vision.core import PILImage
-from fastcore.basics import listify, patch
+from fastcore.basics import listify, num_cpus, patch
 from fasttransform import Transform
 from PIL import Image
 
@@ -48,18 +47,24 @@ class OpenImage(Transform):
         size,box = self.geometry.out_size(o.size),self.geometry.box(o.size)
         return PILImage(o.convert("RGB").resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=2.))
 
-# %% ../../nbs/15_data.loaders.ipynb #7be8d9d6
-class _Label:
+# %% ../../nbs/15_data.loaders.ipynb #a995040f
+class _Label(Transform):
     "The class in a row's target cell"
-    def __init__(self, target): self.target = target
-    def __call__(self, row): return next(iter(parse_cell(row[self.target])))
+    def __init__(self, target):
+        super().__init__()
+        self.target = target
+    def encodes(self, row):
+        if not (found := parse_cell(row[self.target])): raise ManifestError(f"{row['path']}: has no label in {self.target}")
+        return next(iter(found))
 
-class _Labels:
+class _Labels(Transform):
     "1 for each class in a row's target cell, 0 for the others, NaN for an unknown one"
-    def __init__(self, target, classes): self.target,self.classes = target,classes
-    def __call__(self, row):
+    def __init__(self, target, classes):
+        super().__init__()
+        self.target,self.classes = target,classes
+    def encodes(self, row):
         found = parse_cell(row[self.target])
-        return [found.get(c, 0.) for c in self.classes]
+        return [nan if found is None else found.get(c, 0.) for c in self.classes]
 
 def _by_split(items):
     "Positions of the rows for training and for validation"
@@ -81,7 +86,7 @@ def ocean_block(
                              MultiCategoryBlock(encoded=True, vocab=classes) if multi else CategoryBlock(vocab=classes, sort=False)),
                      get_y=_Labels(target, classes) if multi else _Label(target), splitter=_by_split, item_tfms=item_tfms, batch_tfms=batch_tfms)
 
-# %% ../../nbs/15_data.loaders.ipynb #4e26bc3a
+# %% ../../nbs/15_data.loaders.ipynb #015bd6ad
 def _rows_to_learn(df, target, vocab, multi, folder):
     "The labelled rows, the classes, and whether a row can have several of them."
     if isinstance(target, (list, tuple)):
@@ -98,14 +103,14 @@ def _rows_to_learn(df, target, vocab, multi, folder):
         raise OceanError(f"{target}: nothing to learn, all {len(df)} images say the same ({df[target].iloc[0]}); add images of another class")
     return df,target,classes,several or bool(multi)
 
-def _cached_rows(df, cache, geometry):
+def _cached_rows(df, cache, geometry, verbose):
     "The rows with their images cached; refuses those that can't be read."
-    out = cache_images(df, cache, geometry)
-    if bad := [f"{path}: {error}" for path,error in zip(out["path"], out["error"]) if error]:
+    out = cache_images(df, cache, geometry, progress=verbose)
+    if bad := [f"{path}: {error}" for path,error in zip(out["path"], out["error"]) if isinstance(error, str)]:
         raise OceanError(f"{len(bad)} of {len(out)} images can't be read: {'; '.join(bad[:3])}{'; ...' if len(bad) > 3 else ''} (to train without them: df = cache_images(df, {str(cache)!r}, geometry); df = df[df.error.isna()])")
     return out
 
-# %% ../../nbs/15_data.loaders.ipynb #9a0d555b
+# %% ../../nbs/15_data.loaders.ipynb #1b0a15ae
 def _aug_tfms(augs):
     "What `augs` stands for, as a list of fastai transforms."
     if augs is None: return []
@@ -114,9 +119,9 @@ def _aug_tfms(augs):
 
 def _n_workers(n_images):
     "Loader workers for so many training images."
-    return 0 if n_images < 256 else min(8, max(0, (os.cpu_count() or 1) - 1))
+    return 0 if n_images < 256 else min(16, num_cpus() - 1)
 
-# %% ../../nbs/15_data.loaders.ipynb #0e1606f1
+# %% ../../nbs/15_data.loaders.ipynb #9fce3552
 _KNOWN = ("targets", "multilabel", "geometry", "manifest", "split_hash")
 
 class OceanDataLoaders(DataLoaders):
@@ -137,14 +142,16 @@ class OceanDataLoaders(DataLoaders):
         **kwargs
     ):
         "A loader of other images, seen as in validation. Relative paths of a manifest start at its folder, those of a list at the working directory."
-        if isinstance(test_items, pd.DataFrame): test_items = _absolute(test_items.drop(columns="cached", errors="ignore"))
+        if isinstance(test_items, pd.DataFrame): test_items = _items(test_items.drop(columns="cached", errors="ignore"), *self.targets)
         return super().test_dl(test_items, rm_type_tfms=rm_type_tfms or 0, with_labels=with_labels, **kwargs)
 
-def _absolute(df):
-    "A manifest with absolute paths, as `ocean_block` reads them."
-    return df.assign(path=[str(p) for p in image_paths(df)])
+def _items(df, target):
+    "What `ocean_block` reads of a manifest: absolute paths and few columns, since fastai takes it apart row by row."
+    out = df[[c for c in ("path", "cached", target, "split") if c in df]].assign(path=[str(p) for p in image_paths(df)])
+    out.attrs = {} # pandas copies them with every row
+    return out
 
-# %% ../../nbs/15_data.loaders.ipynb #9bbde033
+# %% ../../nbs/15_data.loaders.ipynb #82253172
 @patch(cls_method=True)
 def from_manifest(cls:OceanDataLoaders,
     df:pd.DataFrame, # A manifest
@@ -164,21 +171,19 @@ def from_manifest(cls:OceanDataLoaders,
     device=None, # Where batches go; by default fastai's choice
     item_tfms=None, # Further fastai transforms of one picture
     batch_tfms=None, # Further fastai transforms of a batch
-    **kwargs # Further arguments of fastai's `DataBlock.dataloaders`, such as `val_bs`
+    verbose:bool=True, # Say how the data was split, and show a bar while images are cached?
 )->OceanDataLoaders: # Loaders `train` and `valid`; rows whose split is `test` are in neither
     "Loaders of the labelled rows of a manifest. Raises `OceanError` (`ManifestError`, `SplitError`, `AugmentError`) for what can't train."
+    if bs < 1: raise OceanError(f"bs={bs}: a batch holds at least one image")
     geometry,tfms = Geometry(crop, parse_size(size)),_aug_tfms(augs) + listify(item_tfms)
     df,target,classes,multi = _rows_to_learn(df, target, vocab, multi, folder)
-    df = split_frames(df, valid=valid, by=by, stratify=target, seed=seed).drop(columns=["cached", "error"], errors="ignore")
+    df = split_frames(df, valid=valid, by=by, stratify=target, seed=seed, verbose=verbose).drop(columns=["cached", "error"], errors="ignore")
     used = df[df["split"] != "test"]
-    if cache is not None: used = _cached_rows(used, cache, geometry)
-    n_train = int((used["split"] == "train").sum())
-    if not n_train: raise OceanError("no image is left to train on; set split to train for some")
+    if cache is not None: used = _cached_rows(used, cache, geometry, verbose)
+    n_train = int((used["split"] == "train").sum()) # At least 1: split_frames sees to that
     targets,multilabel = {target: classes},[target] if multi else []
-    block = ocean_block(targets, multilabel, geometry, tfms, batch_tfms)
-    columns = [c for c in ("path", "cached", target, "split") if c in used]
-    dls = block.dataloaders(_absolute(used)[columns], bs=min(bs, n_train), device=device or default_device(),
-                            num_workers=_n_workers(n_train) if num_workers is None else num_workers, **kwargs)
+    dls = ocean_block(targets, multilabel, geometry, tfms, batch_tfms).dataloaders(
+        _items(used, target), bs=min(bs, n_train), device=device, num_workers=_n_workers(n_train) if num_workers is None else num_workers)
     out = cls(*dls.loaders, path=dls.path, device=dls.device)
     out.targets,out.multilabel,out.geometry,out.split_hash = targets,multilabel,geometry,split_hash(df, target)
     out.manifest = df if cache is None else df.assign(cached=used["cached"])
