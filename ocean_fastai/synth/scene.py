@@ -18,7 +18,7 @@ from ..optics import JERLOV, attenuation, veil_colour
 from .floors import FLOORS, Camera, Ground, draw_ground, grid, known_names, make_ground, stream
 from .objects import KINDS, draw_object
 
-# %% ../../nbs/07_synth.scene.ipynb #a6e6e1f4
+# %% ../../nbs/07_synth.scene.ipynb #a25adf61
 ELEMENTS = tuple(VOCABS["elements"])  # What can be on a floor
 
 def camera_at(
@@ -28,7 +28,7 @@ def camera_at(
     "The camera of one frame of a scene."
     g = stream(seed, "camera")
     height, tilt, fov = g.uniform(1.0, 1.5), np.radians(g.uniform(22, 38)), np.radians(g.uniform(44, 54))
-    heading, speed, phase = g.uniform(0, 2*np.pi), g.uniform(.03, .09), g.uniform(0, 6.3, 3)
+    heading, speed, phase = g.uniform(0, 2*np.pi), g.uniform(.05, .14), g.uniform(0, 6.3, 3)
     rock = lambda k, period: np.sin(phase[k] + frame*2*np.pi/period)
     return Camera(frame*speed*np.cos(heading) + .02*rock(0, 9), frame*speed*np.sin(heading), height*(1 + .02*rock(1, 13)),
                   tilt + .012*rock(2, 11), 1/np.tan(fov/2))
