@@ -36,13 +36,14 @@ class WeightsError(OceanError):
 class BundleError(OceanError):
     "A folder that is not a whole, undamaged model bundle"
 
-# %% ../nbs/00_core.ipynb #3a06c276
+# %% ../nbs/00_core.ipynb #20ac28b6
 class ImageError(OceanError):
     "A file that can't be read as an image: `path` and `reason`"
     def __init__(self,
         path, # The file
-        reason:str, # What is wrong with it
+        reason:str=None, # What is wrong with it; None if `path` is the text of an error that PyTorch hands over from a worker
     ):
+        if reason is None: path,_,reason = str(path).strip().rsplit("ImageError: ", 1)[-1].partition(": ")
         super().__init__(f"{path}: {reason}")
         self.path,self.reason = str(path),reason
     def __reduce__(self): return type(self),(self.path,self.reason)

@@ -110,23 +110,27 @@ def _cached_rows(df, cache, geometry, verbose):
         raise OceanError(f"{len(bad)} of {len(out)} images can't be read: {'; '.join(bad[:3])}{'; ...' if len(bad) > 3 else ''} (to train without them: df = cache_images(df, {str(cache)!r}, geometry); df = df[df.error.isna()])")
     return out
 
-# %% ../../nbs/15_data.loaders.ipynb #1b0a15ae
+# %% ../../nbs/15_data.loaders.ipynb #04aee7b2
 def _aug_tfms(augs):
     "What `augs` stands for, as a list of fastai transforms."
     if augs is None: return []
     if isinstance(augs, str): augs = ocean_augs(augs)
     return [augs if isinstance(augs, Transform) else AlbumentationsTransform(augs)]
 
+def _batch_size(n_images):
+    "The largest of 8, 16, 32, 64 with at least twenty steps an epoch, or 8."
+    return max(bs for bs in (8, 16, 32, 64) if bs == 8 or bs*20 <= n_images)
+
 def _n_workers(n_images):
     "Loader workers for so many training images."
     return 0 if n_images < 256 else min(16, num_cpus() - 1)
 
-# %% ../../nbs/15_data.loaders.ipynb #9fce3552
-_KNOWN = ("targets", "multilabel", "geometry", "manifest", "split_hash")
+# %% ../../nbs/15_data.loaders.ipynb #30c8210c
+_KNOWN = ("targets", "multilabel", "geometry", "manifest", "split_hash", "made_with")
 
 class OceanDataLoaders(DataLoaders):
     "fastai's `DataLoaders`, which also know their `targets`, `multilabel`, `geometry`, `manifest` and `split_hash`"
-    targets,multilabel,geometry,manifest,split_hash = {},[],None,None,None
+    targets,multilabel,geometry,manifest,split_hash,made_with = {},[],None,None,None,{}
 
     def new_empty(self):
         "The same loaders without data, for `Learner.export`."
@@ -151,14 +155,14 @@ def _items(df, target):
     out.attrs = {} # pandas copies them with every row
     return out
 
-# %% ../../nbs/15_data.loaders.ipynb #82253172
+# %% ../../nbs/15_data.loaders.ipynb #aebda4e9
 @patch(cls_method=True)
 def from_manifest(cls:OceanDataLoaders,
     df:pd.DataFrame, # A manifest
     target="label", # The column to learn
     size=512, # What the network sees: one number or (width, height), pixels
     crop=None, # `ROVCrop`, a part of the width in (0, 1], or None for the whole picture
-    bs:int=64, # Images a batch, at most
+    bs:int=None, # Images a batch, at most; by default 8 to 64, so that an epoch has twenty steps where it can
     augs="medium", # light, medium or strong; an Albumentations or fastai transform, a list of the former, or None
     cache=None, # Folder for the cropped, squished images; None to decode the files each time
     vocab=None, # The classes in order; by default those found, sorted
@@ -174,7 +178,8 @@ def from_manifest(cls:OceanDataLoaders,
     verbose:bool=True, # Say how the data was split, and show a bar while images are cached?
 )->OceanDataLoaders: # Loaders `train` and `valid`; rows whose split is `test` are in neither
     "Loaders of the labelled rows of a manifest. Raises `OceanError` (`ManifestError`, `SplitError`, `AugmentError`) for what can't train."
-    if bs < 1: raise OceanError(f"bs={bs}: a batch holds at least one image")
+    made = {k: v for k,v in locals().items() if k not in ("cls", "df")}
+    if bs is not None and bs < 1: raise OceanError(f"bs={bs}: a batch holds at least one image")
     geometry,tfms = Geometry(crop, parse_size(size)),_aug_tfms(augs) + listify(item_tfms)
     df,target,classes,multi = _rows_to_learn(df, target, vocab, multi, folder)
     df = split_frames(df, valid=valid, by=by, stratify=target, seed=seed, verbose=verbose).drop(columns=["cached", "error"], errors="ignore")
@@ -183,11 +188,11 @@ def from_manifest(cls:OceanDataLoaders,
     n_train = int((used["split"] == "train").sum()) # At least 1: split_frames sees to that
     targets,multilabel = {target: classes},[target] if multi else []
     dls = ocean_block(targets, multilabel, geometry, tfms, batch_tfms).dataloaders(
-        _items(used, target), bs=min(bs, n_train), device=device, num_workers=_n_workers(n_train) if num_workers is None else num_workers)
+        _items(used, target), bs=min(bs or _batch_size(n_train), n_train), device=device, num_workers=_n_workers(n_train) if num_workers is None else num_workers)
     out = cls(*dls.loaders, path=dls.path, device=dls.device)
     out.targets,out.multilabel,out.geometry,out.split_hash = targets,multilabel,geometry,split_hash(df, target)
     out.manifest = df if cache is None else df.assign(cached=used["cached"])
-    out.train.rng = random.Random(seed)
+    out.train.rng,out.made_with = random.Random(seed),made
     return out
 
 # %% ../../nbs/15_data.loaders.ipynb #7c0717f7
@@ -210,3 +215,11 @@ def from_csv(cls:OceanDataLoaders,
 )->OceanDataLoaders: # Loaders `train` and `valid`
     "Loaders of the images in a table. Raises `OceanError` as `manifest_from_csv` and `from_manifest`."
     return cls.from_manifest(manifest_from_csv(path, folder), target, **kwargs)
+
+# %% ../../nbs/15_data.loaders.ipynb #ae5414e6
+@patch
+def train_on_all(self:OceanDataLoaders)->OceanDataLoaders: # Nothing is left to validate on
+    "The same loaders with the validation images among the training ones."
+    (target,classes), = self.targets.items()
+    df = self.manifest.drop(columns="cached", errors="ignore").replace({"split": {"valid": "train"}})
+    return type(self).from_manifest(df, **{**self.made_with, "vocab": classes, "multi": target in self.multilabel, "valid": 0, "verbose": False})

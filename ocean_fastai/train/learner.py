@@ -240,13 +240,13 @@ class _FrozenNorm(Callback):
         for m in self.learn.model.modules():
             if isinstance(m, torch.nn.modules.batchnorm._BatchNorm): m.eval()
 
-# %% ../../nbs/23_train.learner.ipynb #061bce32
+# %% ../../nbs/23_train.learner.ipynb #6ed1a185
 @patch
 def fit_transfer(self:Learner,
     head_epochs:int=8, # Epochs of the classifier alone, at most
     body_epochs:int=4, # Epochs of the whole network, at most
-    lr:float=1e-3, # Highest rate of the classifier in the second stage
-    head_lr:float=1e-3, # Highest rate in the first stage
+    lr:float=4e-4, # Highest rate of the classifier in the second stage
+    head_lr:float=2e-3, # Highest rate in the first stage
     div:float=30, # The stem learns at `lr/div`
     patience:int=3, # Epochs without a better one before a stage ends
     train_bn:bool=False, # Let batch-norm's averages follow the new images?
