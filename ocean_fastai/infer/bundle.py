@@ -27,7 +27,7 @@ from ..core import BundleError, OceanError, atomic_folder, content_hash, file_ha
 from ..data.manifest import label_matrix
 from ..geometry import Geometry
 
-# %% ../../nbs/30_infer.bundle.ipynb #65386748
+# %% ../../nbs/30_infer.bundle.ipynb #dc5eaa7a
 FORMAT_VERSION = 1
 WEIGHTS,CONFIG,CARD = "model.safetensors","config.json","README.md"
 _PACKAGES = ("torch", "timm", "fastai", "numpy", "pillow")
@@ -49,7 +49,7 @@ def _timm_config(
 )->dict: # What timm reads
     "The network's description in timm's own words: squish to the size, no crop, bilinear."
     own = getattr(model, "pretrained_cfg", None) or {}
-    kept = {k: own[k] for k in ("first_conv", "classifier", "fixed_input_size", "pool_size") if own.get(k) is not None}
+    kept = {k: own[k] for k in ("first_conv", "classifier", "fixed_input_size") if own.get(k) is not None}
     return kept | {"num_classes": n, "input_size": [3, size[1], size[0]], "mean": norm[0], "std": norm[1], "crop_pct": 1., "crop_mode": "squash",
                    "interpolation": "bilinear", "custom_load": False, "label_names": names}
 
@@ -85,10 +85,22 @@ def _data_summary(
         out[part] = {"images": len(rows), **videos, "classes": counts}
     return out
 
-# %% ../../nbs/30_infer.bundle.ipynb #65685b16
+# %% ../../nbs/30_infer.bundle.ipynb #505c9e0a
+def _figures(learn):
+    "What validation said of the weights that were kept; empty where nothing was validated"
+    history,fit = getattr(learn, "history", None),getattr(learn, "fit_summary", None) or {}
+    if before := fit.get("validated", {}).get("valid"): return {f"validation, before it learnt these images too: {k}": v for k,v in before.items()}
+    if "valid" in fit: return {f"validation: {k}": v for k,v in fit["valid"].items()}
+    if not fit.get("best") or history is None or "valid_loss" not in history: return {}
+    stage,epoch = fit["best"]
+    rows = history[(history["stage"] == stage) & (history["epoch"] == epoch)].dropna(axis=1)
+    return {f"validation: {k}": v for row in rows.to_dict("records") for k,v in row.items() if k not in ("stage", "epoch", "train_loss", "lr", "seconds")}
+
+# %% ../../nbs/30_infer.bundle.ipynb #97048399
 def learner_config(
     learn, # A learner made by `ocean_learner`, or anything with its `model`, `arch`, `norm` and `dls`
     thresholds=None, # {target: {class: probability}} for multi-label targets; 0.5 by default
+    figures:dict=None, # {what was measured: number}; by default what validation said of the best epoch
 )->dict: # What `config.json` says, but for the checksums
     "All that must be known to use a learner's network. Raises `BundleError` for a model that isn't timm's or doesn't fit its classes."
     missing = [a for a in ("model", "arch", "norm", "dls") if getattr(learn, a, None) is None]
@@ -100,7 +112,7 @@ def learner_config(
     if size is None: raise BundleError("the loaders squish to no size, so the network's input is not known; give them size=")
     names = [c if len(targets) == 1 else f"{t}: {c}" for t,cs in targets.items() for c in cs]
     args = {k: v for k,v in getattr(model, "_model_args", {}).items() if k in _MODEL_ARGS}
-    summary = {"data": _data_summary(dls), "fit": getattr(learn, "fit_summary", None), "split": getattr(getattr(dls, "manifest", None), "attrs", {}).get("split")}
+    summary = {"data": _data_summary(dls), "fit": getattr(learn, "fit_summary", None), "figures": _figures(learn) if figures is None else figures, "split": getattr(getattr(dls, "manifest", None), "attrs", {}).get("split")}
     config = {"format_version": FORMAT_VERSION, "architecture": learn.arch, "num_classes": n, "model_args": args, "targets": targets, "multilabel": multi,
               "thresholds": _thresholds(thresholds, targets, multi), "geometry": dls.geometry.to_dict(), "normalization": dict(zip(("mean", "std"), norm)),
               "training": summary, "split_hash": getattr(dls, "split_hash", None),
@@ -146,7 +158,7 @@ def _check_numbers(config, where):
     if not timm.is_model(config["architecture"]): raise BundleError(f"{where}: timm {timm.__version__} has no network {config['architecture']!r}; is it of a newer timm?")
     return config
 
-# %% ../../nbs/30_infer.bundle.ipynb #b28aadfe
+# %% ../../nbs/30_infer.bundle.ipynb #5acaf3d9
 def _table(head, rows):
     "Rows as a Markdown table"
     cell = lambda o: str(o).replace("|", "\\|").replace("\n", " ")
@@ -159,13 +171,16 @@ def _class_table(config):
     rows = [(i, t, c, *(d.get(t, {}).get(c, "") for d in data.values())) for i,(t,c) in enumerate(pairs)]
     return _table(["output", "target", "class", *(f"labels, {part}" for part in data)], rows)
 
-def _flat(d, before=""):
-    "Nested entries as (dotted name, value) pairs, without lists"
-    for k,v in (d or {}).items():
-        if isinstance(v, dict): yield from _flat(v, f"{before}{k}.")
-        elif not isinstance(v, list) and v is not None: yield f"{before}{k}",f"{v:.4g}" if isinstance(v, float) else v
+def _how_trained(training):
+    "The images, the split and the epochs, in a sentence each"
+    parts = [f"{part}: {d['images']} images" + (f" of {d['videos']} videos" if "videos" in d else "") for part,d in training["data"].items()]
+    split,fit = training["split"] or {},training["fit"] or {}
+    says = ["; ".join(parts) + "." if parts else "", f"Split by {split['by']}." if split.get("by") else "", f"Split hash `{training['split_hash']}`." if training["split_hash"] else ""]
+    if fit.get("best"): says.append(f"Weights of epoch {fit['best'][1]} of the stage `{fit['best'][0]}`, seed {fit.get('seed')}.")
+    if fit.get("validate") is False: says.append("Trained on training and validation images together, for the epochs that validation had chosen before: nothing has measured these very weights.")
+    return " ".join(filter(None, says)) or "Nothing is recorded."
 
-# %% ../../nbs/30_infer.bundle.ipynb #dcde1b43
+# %% ../../nbs/30_infer.bundle.ipynb #7b1de174
 def _card(
     config:dict, # What `learner_config` gave
     notes=None, # What the author adds
@@ -173,19 +188,17 @@ def _card(
     "The model card."
     training,geometry = config["training"],config["geometry"]
     crop,(w,h) = geometry["crop"],geometry["size"]
-    parts = [f"{part}: {d['images']} images" + (f" of {d['videos']} videos" if "videos" in d else "") for part,d in training["data"].items()]
-    split = training["split"] or {}
     view = f"the central {crop[0]:.1%} of the width and {crop[1]:.1%} of the height" if crop else "the whole picture"
-    multi = "".join(f" `{t}` may have several classes, or none; thresholds: {', '.join(f'{c} {p:g}' for c,p in ps.items())}." for t,ps in config["thresholds"].items())
-    figures = list(_flat(training["fit"]))
+    one = [f" Of `{t}` an image gets exactly one class." for t in config["targets"] if t not in config["multilabel"]]
+    several = [f" Of `{t}` it may get several classes, or none: those that reach {', '.join(f'{c} {p:g}' for c,p in ps.items())}." for t,ps in config["thresholds"].items()]
+    figures = [(k, f"{v:.4g}" if isinstance(v, float) else v) for k,v in training["figures"].items()]
     sections = [
-        ("", f"A `{config['architecture']}` network that names {' and '.join(f'`{t}`' for t in config['targets'])} in an image. "
-             "An image gets one class of each target." + multi),
+        ("", f"A `{config['architecture']}` network that names {' and '.join(f'`{t}`' for t in config['targets'])} in an image." + "".join(one + several)),
         ("Classes", _class_table(config)),
         ("Input", f"RGB as a person sees it (EXIF turn applied); {view}, squished to {w} x {h} pixels, bilinear; divided by 255; "
                   f"minus {config['normalization']['mean']}, divided by {config['normalization']['std']}."),
-        ("Training", "; ".join(parts) + (f". Split by {split.get('by')}." if split else ".") + (f" Split hash `{config['split_hash']}`." if config["split_hash"] else "")),
-        ("Figures", _table(["figure", "value"], figures) + "\n\nValidation images also chose the best epoch, so figures on them are somewhat too good; those of a separate test set are to be trusted more."
+        ("Training", _how_trained(training | {"split_hash": config["split_hash"]})),
+        ("Figures", _table(["figure", "value"], figures) + "\n\nValidation images also chose the best epoch, so figures on them are somewhat too good; those of images that had no part in it are to be trusted more."
                     if figures else "None were recorded.")]
     return "\n\n".join((f"## {head}\n\n" if head else f"# {' and '.join(config['targets'])}\n\n") + text for head,text in [*sections, *_card_end(notes)]) + "\n"
 
@@ -200,15 +213,16 @@ def _card_end(notes):
               "- Other cameras, depths, places and light than those of its training images were not tried unless a note says so; check it on labelled images of your own first.")
     return [("How to use it", use), ("Limits", limits)] + ([("Notes", str(notes))] if notes else [])
 
-# %% ../../nbs/30_infer.bundle.ipynb #4bd6af21
+# %% ../../nbs/30_infer.bundle.ipynb #bb98800d
 def save_bundle(
     learn, # A learner made by `ocean_learner`
     folder, # Must not exist yet, or be empty
     thresholds=None, # {target: {class: probability}} for multi-label targets; 0.5 by default
     notes:str=None, # Added to the card and the config
+    figures:dict=None, # {what was measured: number} for the card; by default what validation said of the best epoch
 )->Path: # `folder`
     "Write a learner's network as a bundle. Raises `BundleError` for a learner that can't be one, `OceanError` if `folder` is taken."
-    config = learner_config(learn, thresholds)
+    config = learner_config(learn, thresholds, figures)
     state = {k: v.detach().cpu().contiguous() for k,v in learn.model.state_dict().items()}
     if bad := [k for k,v in state.items() if not v.isfinite().all()]: raise BundleError(f"{len(bad)} tensors of the network hold numbers that aren't finite, as {bad[0]}; training went astray")
     with atomic_folder(folder) as temp:

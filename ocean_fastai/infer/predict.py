@@ -7,7 +7,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/infer.predict.html.md"""
 # %% auto #0
 __all__ = ['load_predictions', 'predict_table']
 
-# %% ../../nbs/32_infer.predict.ipynb #ba9ce3d7
+# %% ../../nbs/32_infer.predict.ipynb #dca54f79
 import glob
 import json
 import shutil
@@ -23,6 +23,7 @@ from fastcore.basics import patch
 from tqdm import tqdm
 
 from ..core import OceanError, atomic_path, content_hash
+from ..data.manifest import image_paths
 from ..images import cache_images
 from .bundle import Bundle, learner_config, probabilities
 from .items import Reader, default_workers, is_video, list_items, read_ahead
@@ -63,7 +64,7 @@ def _texts(df):
     "The table with text or None in its columns of text, whatever pandas made of them"
     return df.assign(**{c: df[c].astype(object).where(df[c].notna(), None) for c in _TEXT if c in df})
 
-# %% ../../nbs/32_infer.predict.ipynb #5ff2d9eb
+# %% ../../nbs/32_infer.predict.ipynb #b7e150b0
 def _write(table, path, header):
     "Write a table whole or not at all"
     with atomic_path(path) as temp:
@@ -89,7 +90,11 @@ def _out_path(path):
     if path.suffix.lower() not in (".csv", ".parquet"): raise OceanError(f"{path}: predictions are written as .csv or .parquet")
     return path
 
-# %% ../../nbs/32_infer.predict.ipynb #b7e05475
+def _items_hash(df):
+    "What a list of items is known by: paths as given, where they lead, and times"
+    return content_hash([df["path"].astype(str).tolist(), [str(p) for p in image_paths(df)], df["time"].astype(str).tolist() if "time" in df else None])
+
+# %% ../../nbs/32_infer.predict.ipynb #7c52453b
 class _Run:
     "The files of a run that is done in parts"
     def __init__(self, out, plan, resume):
@@ -101,7 +106,8 @@ class _Run:
         if parts or self.out.exists(): self._check()
         else: self._note()
 
-    def parts(self): return sorted(self.out.parent.glob(glob.escape(self.out.name) + ".part-*" + self.out.suffix))
+    def parts(self):
+        return sorted(self.out.parent.glob(glob.escape(self.out.name) + ".part-*" + self.out.suffix))
     def part(self, k): return self.out.with_name(f"{self.out.name}.part-{k:06d}{self.out.suffix}")
 
     def _note(self):
@@ -180,7 +186,7 @@ def _tables(bundle, df, bs, workers, cache, part_rows, progress, have=lambda k: 
                 read.cached[numbers.start:numbers.stop],read.errors[numbers.start:numbers.stop] = rows["cached"],rows["error"]
             yield k,_predict_part(bundle, df, read, numbers, bs, workers, bar)
 
-# %% ../../nbs/32_infer.predict.ipynb #bce91792
+# %% ../../nbs/32_infer.predict.ipynb #d8a3e780
 @patch
 def predict(self:Bundle,
     items, # Anything that `list_items` takes
@@ -201,7 +207,7 @@ def predict(self:Bundle,
     make = partial(_tables, self, df, workers=default_workers(len(df)) if num_workers is None else num_workers, cache=cache, progress=progress)
     if out is None: table = pd.concat([t for _,t in make(bs=bs, part_rows=part_rows)], ignore_index=True)
     else:
-        said = {"model": self.identity, "items": content_hash([df[c].astype(str).tolist() for c in ("path", "time") if c in df]), "count": len(df), "bs": bs, "part_rows": part_rows}
+        said = {"model": self.identity, "items": _items_hash(df), "count": len(df), "bs": bs, "part_rows": part_rows}
         run = _Run(out, said, resume)
         if not run.out.exists():
             bs,part_rows = run.plan["bs"],run.plan["part_rows"]
