@@ -84,13 +84,13 @@ def match_truth(
     table.attrs = dict(target=target, classes=classes, multi=bool(multi), groups=unit or "image", left_out=left_out)
     return table
 
-# %% ../../nbs/50_evaluate.report.ipynb #661f74c0
+# %% ../../nbs/50_evaluate.report.ipynb #326c5051
 def _matrices(
     table:pd.DataFrame, # As `match_truth` makes it
 )->tuple: # truth (1, 0, NaN unknown), named (1 or 0) and probability, each images x classes
     "Truth and predictions as numbers. Raises `ManifestError` for a label that is no class of the model, `OceanError` for incomplete predictions."
     target,classes = table.attrs["target"],table.attrs["classes"]
-    truth,named = (label_matrix(table.rename(columns={c: target}), target, classes) for c in ("true", "label"))
+    truth,named = (label_matrix(table[[c]].set_axis([target], axis=1), target, classes) for c in ("true", "label"))
     prob = table[[f"p_{c}" for c in classes]].to_numpy(float)
     if n := int((np.isnan(named).any(1) | np.isnan(prob).any(1)).sum()): raise OceanError(f"{target}: {n} predictions without an error lack a label or a probability; predict these images again")
     if not table.attrs["multi"] and (n := int((truth.sum(1) != 1).sum())): raise ManifestError(f"{target}: {n} images have several classes, or none; pass multi=True")
