@@ -7,8 +7,9 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/cli.html.md"""
 # %% auto #0
 __all__ = ['parser', 'main']
 
-# %% ../nbs/91_cli.ipynb #04bdf477
+# %% ../nbs/91_cli.ipynb #7935ff09
 import argparse
+import os
 import sys
 import traceback
 import warnings
@@ -99,7 +100,7 @@ def parser(
     for add in (_drawn, _training, _using): add(commands)
     return out
 
-# %% ../nbs/91_cli.ipynb #f820faa9
+# %% ../nbs/91_cli.ipynb #786ca015
 def _line(
     e:Exception, # What went wrong
 )->str: # Without line breaks
@@ -114,6 +115,7 @@ def main(
     args = vars(parser().parse_args(argv))
     command,debug = args.pop("command"),args.pop("debug", False)
     name = f"ocean-fastai {command}"
+    if "torch" not in sys.modules: os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning)  # of the libraries below, and nothing that a user could change

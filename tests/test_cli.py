@@ -1,0 +1,158 @@
+"The command line end to end: each command in a process of its own, what it leaves, what it says and how it ends."
+import json
+import shutil
+
+import pandas as pd
+import pytest
+from jobs import TINY, apart, draw, here, ok, refused
+from PIL import Image
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory): return tmp_path_factory.mktemp("home")
+
+@pytest.fixture(scope="module")
+def drawn(home):
+    "A data set drawn by the command."
+    code,out,err = apart("synth", home/"drawn", "--n", "24", "--videos", "12", "--size", "48x32", "--seed", "3")
+    assert code == 0, err
+    assert str(home/"drawn"/"manifest.csv") in out
+    return home/"drawn"/"manifest.csv"
+
+@pytest.fixture(scope="module")
+def run(home, drawn):
+    "A finished run, made by the command."
+    code,out,err = apart("train", drawn, *TINY, "--out", home/"run")
+    assert code == 0, err
+    assert "balanced accuracy on" in out and str(home/"run"/"report.html") in out
+    return home/"run"
+
+def load(path): return json.loads(path.read_text(encoding="utf-8"))
+
+def test_synth_draws_what_was_asked(drawn):
+    df = pd.read_csv(drawn)
+    assert len(df) == 24 and df.video.nunique() == 12
+    assert Image.open(drawn.parent/df.path[0]).size == (48, 32)
+    assert "exists already" in refused("synth", drawn.parent)
+    assert "another drawn data set" in refused("synth", drawn.parent, "--n", "25", "--resume")
+    ok("synth", drawn.parent, "--n", "24", "--videos", "12", "--size", "48x32", "--seed", "3", "--resume")
+
+def test_train_leaves_a_whole_run(run):
+    assert {p.name for p in run.iterdir()} == {"bundle", "history.csv", "split.csv", "metrics.json", "confusion.png", "predictions.csv", "report.html", "run.json"}
+    note,metrics,preds,split = load(run/"run.json"),load(run/"metrics.json"),pd.read_csv(run/"predictions.csv"),pd.read_csv(run/"split.csv")
+    assert note["command"].startswith("ocean-fastai train ") and note["status"] == "finished" and note["seed"] == 42
+    assert note["options"]["arch"] == "mobilenetv2_035" and {"torch", "timm", "ocean-fastai"} <= set(note["versions"])
+    assert note["split_hash"] == split.split_hash[0] == load(run/"bundle"/"config.json")["split_hash"]
+    assert set(preds.path) == set(split.path[split.split == "valid"]) and metrics["valid"]["n"] == len(preds)
+    assert "test" not in metrics
+    assert (run/"report.html").read_text(encoding="utf-8").count("<img") >= 2
+    assert len(pd.read_csv(run/"history.csv")) == 1
+
+def test_train_twice_is_refused_or_finished(run, drawn):
+    assert "a run that is finished" in refused("train", drawn, *TINY, "--out", run)
+    assert "is finished already" in ok("train", drawn, *TINY, "--out", run, "--resume")[0]
+    said = refused("train", drawn, *TINY, "--seed", "7", "--arch", "resnet18", "--out", run, "--resume")
+    assert "seed was 42, not 7" in said and "arch was mobilenetv2_035, not resnet18" in said
+
+def test_predict_counts_what_it_cannot_read(run, drawn, home):
+    images = home/"some images"
+    shutil.copytree(drawn.parent/"images", images)
+    (images/"torn.jpg").write_bytes((images/"v000_0000.jpg").read_bytes()[:300])
+    code,out,err = apart("predict", run/"bundle", images, "--out", home/"p.csv")
+    assert code == 0 and "1 of 25 images could not be read" in err and "24 of 25" in out
+    preds = pd.read_csv(home/"p.csv")
+    assert len(preds) == 25 and preds.path.is_unique
+    bad = preds[preds.error.notna()]
+    assert len(bad) == 1 and bad.path.iloc[0].endswith("torn.jpg") and bad.label.isna().all()
+    assert "exists already" in refused("predict", run/"bundle", images, "--out", home/"p.csv")
+    before = (home/"p.csv").read_bytes()
+    ok("predict", run/"bundle", images, "--out", home/"p.csv", "--resume")
+    assert (home/"p.csv").read_bytes() == before
+
+def test_predict_takes_images_in_any_form(run, drawn, home):
+    "A folder, a glob, a manifest and one image; CSV and Parquet: the same answers."
+    for i,(images,out) in enumerate([(drawn.parent/"images", "folder.csv"), (drawn.parent/"images"/"*.jpg", "glob.parquet"), (drawn, "manifest.parquet"), (drawn.parent/"images"/"v000_0000.jpg", "one.csv")]):
+        ok("predict", run/"bundle", images, "--out", home/out, "--bs", 5 + i)
+    read = [pd.read_csv(home/"folder.csv"), pd.read_parquet(home/"glob.parquet"), pd.read_parquet(home/"manifest.parquet")]
+    for df in read: assert df.label.tolist() == read[0].label.tolist()
+    for df in read: assert (df.score - read[0].score).abs().max() < 1e-4
+    assert read[2].path[0] == "images/v000_0000.jpg" and len(pd.read_csv(home/"one.csv")) == 1
+
+def test_evaluate(run, drawn, home):
+    code,out,err = apart("evaluate", run/"bundle", drawn, "--out", home/"evaluated")
+    assert code == 0, err
+    assert "balanced accuracy on 24 images" in out
+    assert {p.name for p in (home/"evaluated").iterdir()} == {"predictions.csv", "metrics.json", "confusion.png", "report.html", "run.json"}
+    metrics = load(home/"evaluated"/"metrics.json")
+    assert metrics["n"] == 24 and metrics["n_groups"] == 12 and set(metrics["classes"]) == {"muddy", "muddy-sand", "reef", "sandy"}
+    assert "exists already" in refused("evaluate", run/"bundle", drawn, "--out", home/"evaluated")
+    assert "columns are" in refused("evaluate", run/"bundle", home/"folder.csv", "--out", home/"other")
+
+def test_class_folders_aliases_and_classes(drawn, home):
+    "Folders with Spanish names; the target is called label, or as asked."
+    df = pd.read_csv(drawn)
+    for floor,name in {"sandy": "Arenoso", "reef": "arrecife"}.items():
+        for path in df.path[df.floor == floor]: (home/"folders"/name).mkdir(parents=True, exist_ok=True); shutil.copy(drawn.parent/path, home/"folders"/name)
+    ok("train", home/"folders", *TINY[2:], "--out", home/"by-folder", "--classes", "arenoso,reef")
+    assert load(home/"by-folder"/"bundle"/"config.json")["targets"] == {"label": ["sandy", "reef"]}
+    assert "'reef' in 6 rows" in refused("train", home/"folders", *TINY, "--out", home/"bad", "--classes", "sandy,muddy")
+    ok("evaluate", home/"by-folder"/"bundle", home/"folders", "--out", home/"folders-evaluated")
+
+def test_several_classes_an_image(drawn, home):
+    ok("train", drawn, "--target", "elements", *TINY[2:], "--out", home/"elements", "--by", "video")
+    config = load(home/"elements"/"bundle"/"config.json")
+    assert config["multilabel"] == ["elements"]
+    assert "mean_average_precision" in load(home/"elements"/"metrics.json")["valid"]["metrics"]
+    ok("evaluate", home/"elements"/"bundle", drawn, "--out", home/"elements-evaluated")
+
+def test_the_target_must_be_clear(drawn, home):
+    said = refused("train", drawn, *TINY[2:], "--out", home/"bad")
+    assert all(c in said for c in ("floor", "elements", "rov_frame", "--target"))
+    assert "video" not in said
+    assert "floor" not in refused("train", drawn, *TINY[2:], "--out", home/"bad", "--by", "floor").split("(")[1]
+    assert "a model learns one" in refused("train", drawn, *TINY, "--target", "elements", "--out", home/"bad")
+    assert not (home/"bad").exists()
+
+def test_test_images_are_kept_to_the_end(drawn, home):
+    "Rows that say test neither train nor validate; the final model is judged on them, apart."
+    df = pd.read_csv(drawn, keep_default_na=False)
+    df["split"] = df.video.map(lambda v: "test" if v < "v004" else "train")
+    df.to_csv(drawn.parent/"parts.csv", index=False)
+    out,_ = ok("train", drawn.parent/"parts.csv", *TINY, "--out", home/"parts", "--refit")
+    metrics = load(home/"parts"/"metrics.json")
+    assert "test images" in out and metrics["test"]["n"] == 8
+    assert "trained once more" in metrics["valid"]["what"] and "bundle/" in metrics["test"]["what"]
+    assert set(pd.read_csv(home/"parts"/"test_predictions.csv").path) == set(df.path[df.split == "test"])
+    assert {"test_report.html", "test_confusion.png", "refit_history.csv"} <= {p.name for p in (home/"parts").iterdir()}
+
+def test_an_error_is_one_line_and_debug_shows_the_rest(home):
+    code,out,err = apart("train", home/"nowhere", "--out", home/"bad")
+    assert (code, out) == (2, "") and len(err.splitlines()) == 1 and "nowhere: no such file or folder" in err
+    code,_,err = here("train", home/"nowhere", "--out", home/"bad", "--debug")
+    assert code == 2 and "Traceback" in err
+
+@pytest.mark.parametrize("argv,says", [(["sing"], "sing"), ([], "COMMAND"), (["train", "d"], "--out"), (["train", "d", "--out", "r", "--bs", "many"], "many"), (["predict", "b", "i", "--out", "p.csv", "--seed", "1"], "--seed")])
+def test_words_that_are_not_understood(argv, says): assert says in refused(*argv)
+
+@pytest.mark.parametrize("options,says", [(["--size", "0"], "at least one pixel"), (["--crop", "0"], "(0, 1]"), (["--crop", "1.5"], "(0, 1]"), (["--valid", "0.9"], "0.5"), (["--valid", "0"], "--valid"), (["--by", "dive"], "dive"),
+    (["--arch", "resnet1x1"], "resnet1x1"), (["--weights", "gone.safetensors"], "gone.safetensors"), (["--body-epochs", "0"], "nothing would be trained"), (["--bs", "0"], "at least one image"), (["--target", "depth"], "depth")])
+def test_options_that_cannot_be(drawn, home, options, says):
+    target = [] if "--target" in options else ["--target", "floor"]
+    assert says in refused("train", drawn, *target, *TINY[2:], *options, "--out", home/"bad")
+    assert not (home/"bad").exists()
+
+def test_help_tells_of_every_option(home):
+    for command in ("demo", "synth", "train", "predict", "evaluate"):
+        code,out,_ = here(command, "--help")
+        assert code == 0 and "examples:" in out and f"ocean-fastai {command}" in out
+
+def test_demo_leaves_a_page(home, monkeypatch):
+    "The demo in little: fewer and smaller images, one epoch."
+    from ocean_fastai import run
+    monkeypatch.setattr(run, "_DEMO", {"n": 48, "size": (96, 54), "videos": 24, "arch": "mobilenetv2_035", "input": "32", "epochs": 1})
+    out,_ = ok("demo", "--out", home/"demo")
+    assert str(home/"demo"/"demo.html") in out and "on unseen videos" in out
+    page = (home/"demo"/"demo.html").read_text(encoding="utf-8")
+    for heading in ("The images", "What the network sees in training", "How good is it?", "Confusion", "examples", "The table of predictions"): assert heading in page
+    assert page.count("<img") >= 5 and "http" not in page.split("<body")[1].replace("http://www.w3.org", "")
+    assert len(pd.read_csv(home/"demo"/"predictions.csv")) == 48
+    assert "--out" in refused("demo", "--out", home/"demo")
