@@ -172,21 +172,37 @@ def _one_cycle(learn, n_epoch, lr, stage, cbs, pct_start=.25, div=25., div_final
     scheds = {"lr": late(combined_cos(pct_start, top/div, top, top/div_final)), "mom": late(combined_cos(pct_start, .95, .85, .95))}
     learn.fit(n_epoch - start, cbs=[ParamScheduler(scheds), stage, *cbs])
 
-# %% ../../nbs/23_train.learner.ipynb #4b084443
+# %% ../../nbs/23_train.learner.ipynb #96a24dc9
 def _features(
     learn, # A learner on a timm network
     dl, # One of its loaders
+    augment:bool=False, # Augmented as in training?
 )->tuple: # N x F features, N labels (or N x C), and the largest difference between logits and the classifier on features
-    "The input of the classifier for every image, in order, without augmentation."
+    "The input of the classifier for every image, in order."
     model,out,gap = learn.model.to(learn.dls.device).eval(),[],0.
     dl = dl.new(shuffle=False, drop_last=False)
-    with dl.dataset.set_split_idx(1), torch.no_grad():
+    with dl.dataset.set_split_idx(0 if augment else 1), torch.no_grad():
         for x,y in progress_bar(dl, leave=False):
             maps = model.forward_features(x.as_subclass(torch.Tensor).contiguous(memory_format=torch.channels_last))
             feats = model.forward_head(maps, pre_logits=True)
             if not out: gap = float((classifier_of(model)(feats) - model.forward_head(maps)).abs().max()) if feats.ndim == 2 else np.inf
             out.append((feats.float(), y.as_subclass(torch.Tensor)))
     return *(torch.cat(o) for o in zip(*out)),gap
+
+# %% ../../nbs/23_train.learner.ipynb #c7a89446
+def _views(
+    learn, # A learner on a timm network
+    n:int, # The plain image and `n - 1` variants
+)->tuple: # n*N x F features and their labels
+    "Features of the training images and of augmented variants; plain ones alone where nothing augments, and fewer views above 200,000 rows."
+    dl = learn.dls.train
+    varied = any(getattr(f, "split_idx", None) == 0 for f in [*dl.after_item.fs, *dl.after_batch.fs])
+    n = max(1, min(n, 200_000//dl.n)) if varied else 1
+    out = []
+    for view in range(n):
+        set_seed(int(content_hash([learn.seed, "view", view])[:8], 16))
+        out.append(_features(learn, dl, augment=view > 0)[:2])
+    return tuple(torch.cat(o) for o in zip(*out))
 
 # %% ../../nbs/23_train.learner.ipynb #0e7ea48c
 def _to_scaled(
@@ -207,7 +223,7 @@ def _from_scaled(scaled, linear, mean, std):
         linear.weight.copy_(scaled.weight/std)
         linear.bias.copy_(scaled.bias - linear.weight @ mean)
 
-# %% ../../nbs/23_train.learner.ipynb #7f38aeb4
+# %% ../../nbs/23_train.learner.ipynb #f3fb65db
 def _head_on_features(learn, n_epoch, lr, stage, cbs, train, valid):
     "Train the classifier alone, on features computed once."
     device,head = learn.dls.device,classifier_of(learn.model)
@@ -224,12 +240,12 @@ class _FrozenBody(Callback):
     order = -9
     def before_train(self): frozen_modes(self.learn.model)
 
-def _head_stage(learn, n_epoch, lr, stage, cbs, augs):
+def _head_stage(learn, n_epoch, lr, stage, cbs, views):
     "The epochs of the classifier, on features where that gives the network's own logits."
     if stage.log.done("head") >= n_epoch or stage.log.done("body"): return
-    if not augs:
-        *valid,gap = _features(learn, learn.dls.valid if not cbs else learn.dls.train)
-        if gap < 1e-4: return _head_on_features(learn, n_epoch, lr, stage, cbs, _features(learn, learn.dls.train)[:2] if not cbs else valid, valid)
+    if views:
+        *valid,gap = _features(learn, learn.dls.train if cbs else learn.dls.valid)
+        if gap < 1e-4: return _head_on_features(learn, n_epoch, lr, stage, cbs, _views(learn, views), valid)
     with frozen_body(learn.model): _one_cycle(learn, n_epoch, lr, stage, [_FrozenBody(), *cbs])
 
 # %% ../../nbs/23_train.learner.ipynb #796a19e8
@@ -240,7 +256,7 @@ class _FrozenNorm(Callback):
         for m in self.learn.model.modules():
             if isinstance(m, torch.nn.modules.batchnorm._BatchNorm): m.eval()
 
-# %% ../../nbs/23_train.learner.ipynb #6ed1a185
+# %% ../../nbs/23_train.learner.ipynb #f0cd1748
 @patch
 def fit_transfer(self:Learner,
     head_epochs:int=8, # Epochs of the classifier alone, at most
@@ -249,20 +265,20 @@ def fit_transfer(self:Learner,
     head_lr:float=2e-3, # Highest rate in the first stage
     div:float=30, # The stem learns at `lr/div`
     patience:int=3, # Epochs without a better one before a stage ends
-    train_bn:bool=False, # Let batch-norm's averages follow the new images?
-    head_augs:bool=False, # Augment in the first stage too, at the price of a forward pass an epoch?
+    train_bn:bool=True, # Let batch-norm's averages follow the new images in the second stage?
+    views:int=4, # Variants of each image in the first stage, the plain one among them; 0 for new ones each epoch
     folder=None, # Where an unfinished run is kept; None keeps nothing
     resume:bool=False, # Go on from the last finished epoch in `folder`
     validate:bool=True, # False trains all epochs blindly, as `refit` does
 ):
     "Transfer learning in two stages; `history` and `fit_summary` tell of it. Raises `OceanError` for a `folder` of another run, or one that is taken and `resume` is not asked for."
     plan = dict(arch=self.arch, seed=self.seed, split=self.dls.split_hash, head_epochs=head_epochs, body_epochs=body_epochs, lr=lr, head_lr=head_lr,
-                div=div, patience=patience, train_bn=train_bn, head_augs=head_augs, validate=validate)
+                div=div, patience=patience, train_bn=train_bn, views=views, validate=validate)
     log,cbs = _Log(folder, plan),[] if validate else [_NoValidation()]
     if resume and not folder: raise OceanError("fit_transfer: resume=True needs the folder= of the run to go on with")
     if log.saved() and not resume: raise OceanError(f"{folder}: holds an unfinished run; pass resume=True to go on with it, or remove it")
     if resume: log.load(self.model)
-    _head_stage(self, head_epochs, head_lr, _Stage("head", log, self.model, patience, self.seed), cbs, head_augs)
+    _head_stage(self, head_epochs, head_lr, _Stage("head", log, self.model, patience, self.seed), cbs, views)
     if not log.done("body") and log.best: self.model.load_state_dict(log.best)
     _one_cycle(self, body_epochs, slice(lr/div, lr), _Stage("body", log, self.model, patience, self.seed), [*cbs, *([] if train_bn else [_FrozenNorm()])])
     if log.best: self.model.load_state_dict(log.best)
@@ -270,7 +286,7 @@ def fit_transfer(self:Learner,
     self.history = pd.DataFrame(log.rows)
     self.fit_summary = {**plan, "best": log.best_at, "seconds": round(sum(row["seconds"] for row in log.rows), 1), "n_train": len(self.dls.train_ds), "n_valid": len(self.dls.valid_ds) if validate else 0}
 
-# %% ../../nbs/23_train.learner.ipynb #61adc3c0
+# %% ../../nbs/23_train.learner.ipynb #2aee6869
 def refit(
     learn:Learner, # After `fit_transfer`
     folder=None, # As in `fit_transfer`
@@ -281,7 +297,7 @@ def refit(
     done,(stage,epoch) = learn.fit_summary,learn.fit_summary["best"]
     epochs = {"head_epochs": epoch, "body_epochs": 0} if stage == "head" else {"head_epochs": int((learn.history.stage == "head").sum()), "body_epochs": epoch}
     again = ocean_learner(learn.dls.train_on_all(), **learn.made_with)
-    keep = {k: done[k] for k in ("lr", "head_lr", "div", "train_bn", "head_augs")}
+    keep = {k: done[k] for k in ("lr", "head_lr", "div", "train_bn", "views")}
     again.fit_transfer(**epochs, **keep, patience=sum(epochs.values()) + 1, folder=folder, resume=resume, validate=False)
     again.fit_summary["validated"] = {k: done[k] for k in ("best", "n_train", "n_valid", "split")}
     return again
