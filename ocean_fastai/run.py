@@ -7,7 +7,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/run.html.md"""
 # %% auto #0
 __all__ = ['read_labelled', 'train', 'predict', 'evaluate', 'synth', 'demo']
 
-# %% ../nbs/90_run.ipynb #ac640741
+# %% ../nbs/90_run.ipynb #89a239b4
 import json
 import os
 import platform
@@ -21,6 +21,8 @@ from pathlib import Path
 
 import pandas as pd
 from fastcore.basics import listify
+from fastcore.imports import IN_NOTEBOOK
+from fastprogress import fastprogress
 from matplotlib.figure import Figure
 from safetensors import SafetensorError
 
@@ -103,7 +105,7 @@ def _claimed(out, note, resume):
         raise OceanError(f"{out}: was begun with other options ({'; '.join(differ)}); repeat the options that it was begun with, or choose another --out")
     return old
 
-# %% ../nbs/90_run.ipynb #8d529ff3
+# %% ../nbs/90_run.ipynb #e910aa0e
 @contextmanager
 def _set_up(out, new):
     "Take a new run's folder away again if its input turns out to be bad."
@@ -113,10 +115,26 @@ def _set_up(out, new):
         raise
 
 @contextmanager
-def _disk_errors(out):
-    "A failure to write weights as an `OSError`, like any other failure to write."
+def _writing(out):
+    "Where nothing can be written, an `OSError` that names a file."
     try: yield
     except SafetensorError as e: raise OSError(f"{out}: {e}") from e
+    except OSError as e:
+        if e.filename or not e.strerror: raise
+        raise OSError(e.errno, e.strerror, str(out)) from e
+
+# %% ../nbs/90_run.ipynb #ba09dc45
+def _watched():
+    "Is there a notebook, or a terminal, that shows progress?"
+    return IN_NOTEBOOK or sys.stderr.isatty()
+
+@contextmanager
+def _bars():
+    "fastai's bars only where they can be seen."
+    was = fastprogress.NO_BAR
+    fastprogress.NO_BAR = was or not _watched()
+    try: yield
+    finally: fastprogress.NO_BAR = was
 
 # %% ../nbs/90_run.ipynb #a5fa5a15
 def _loaders(run, note, df, target, new, options):
@@ -174,14 +192,14 @@ def _history_figure(history):
         ax.set(xlabel="epoch", xlim=(.5, len(history) + .5)); ax.legend(frameon=False, fontsize=8)
     return figure
 
-# %% ../nbs/90_run.ipynb #c28c8213
+# %% ../nbs/90_run.ipynb #04f0b67b
 def _validated(run, learn, target, options):
     "History, and the files of the validation images; returns their figures."
     learn.history.to_csv(run/"history.csv", index=False)
     df = learn.dls.manifest.query("split == 'valid'").reset_index(drop=True)
     groups = options["by"] if options["by"] in df else "auto"
     extra = [("Training", f"Best epoch: {learn.fit_summary['best']}.", [_history_figure(learn.history), learn.history.round(4)])]
-    figures = _judged(run, predict_table(learn, df), df, target, f"{target}: validation", _REFIT if options["refit"] else _VALID, groups, extra)
+    figures = _judged(run, predict_table(learn, df, progress=False), df, target, f"{target}: validation", _REFIT if options["refit"] else _VALID, groups, extra)
     learn.fit_summary["valid"] = {k: v["value"] for k,v in figures["metrics"].items()}
     return figures
 
@@ -196,7 +214,7 @@ def _exported(run, learn, target, options):
     df = learn.dls.manifest
     df = df[df["split"] == "test"].drop(columns="cached").reset_index(drop=True)
     if not len(df): return None
-    preds = load_bundle(run/"bundle").predict(df)
+    preds = load_bundle(run/"bundle").predict(df, progress=_watched())
     _warn_unreadable(preds)
     return _judged(run, preds, df, target, f"{target}: test", _TEST, options["by"] if options["by"] in df else "auto", before="test_")
 
@@ -208,7 +226,7 @@ def _check_numbers(o):
     if not o["head_epochs"] + o["body_epochs"]: raise OceanError("--head-epochs 0 --body-epochs 0: nothing would be trained; give one of them at least 1")
     if o["bs"] is not None and o["bs"] < 1: raise OceanError(f"--bs {o['bs']}: a batch holds at least one image")
 
-# %% ../nbs/90_run.ipynb #f0e12418
+# %% ../nbs/90_run.ipynb #c77d0299
 def train(
     data, # A folder of class folders, or a manifest file (.csv, .parquet)
     out, # Folder of the run; must not exist
@@ -236,7 +254,7 @@ def train(
     df,target = read_labelled(data, target, by, classes)
     ocean_model(arch, 2, weights)  # what is wrong with it shows before an hour of caching
     new = not (run/"run.json").exists()
-    with _disk_errors(run):
+    with _writing(run),_bars():
         dls,note = _loaders(run, _save_note(run, note), df, target, new, options)
         learn = ocean_learner(dls, arch, weights, seed=seed)
         learn.fit_transfer(**_recipe(weights, head_epochs, body_epochs), folder=run/"checkpoint", resume=True)
@@ -253,7 +271,7 @@ def _ended(run, how):
     print(f"{run} {how}: model in {run/'bundle'}, figures in {run/'report.html'}")
     return run
 
-# %% ../nbs/90_run.ipynb #8e532762
+# %% ../nbs/90_run.ipynb #bf731a36
 def predict(
     bundle, # Folder of a trained model
     images, # A folder, a glob, a manifest file, an image, or a video
@@ -262,7 +280,7 @@ def predict(
     resume:bool=False, # Go on with predictions that were stopped
 )->pd.DataFrame: # The predictions
     "Predict images and write the table. Raises `OceanError` for bad input, `OSError` where nothing can be written."
-    preds = load_bundle(bundle).predict(images, bs=bs, out=out, resume=resume)
+    with _writing(out): preds = load_bundle(bundle).predict(images, bs=bs, out=out, resume=resume, progress=_watched())
     n_good,n = _warn_unreadable(preds)
     print(f"{n_good} of {n} images predicted: {out}")
     return preds
@@ -279,8 +297,8 @@ def evaluate(
     by = ((model.config.get("training") or {}).get("split") or {}).get("by")
     df = check_manifest(read_labelled(manifest, target)[0], target, model.targets[target])
     note = _new_note("evaluate", dict(bundle=os.path.abspath(bundle), manifest=os.path.abspath(manifest), out=os.path.abspath(out)))
-    with atomic_folder(out) as folder:
-        preds = model.predict(df)
+    with _writing(out),atomic_folder(out) as folder:
+        preds = model.predict(df, progress=_watched())
         _warn_unreadable(preds)
         figures = _judged(folder, preds, df, target, f"{target}: {Path(manifest).stem}", f"{manifest}, as the model {bundle} sees it.", by if by in df else "auto")
         (folder/"metrics.json").write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -288,7 +306,7 @@ def evaluate(
     print(f"{_headline(figures, 'images')}: {Path(out)/'report.html'}")
     return figures
 
-# %% ../nbs/90_run.ipynb #5a67b93d
+# %% ../nbs/90_run.ipynb #b3fbff24
 def synth(
     out, # Folder to make
     n:int=200, # Images
@@ -299,7 +317,7 @@ def synth(
 )->pd.DataFrame: # The manifest
     "Draw a labelled data set of sea-floor videos. Raises `OceanError` for bad input or a folder that is taken."
     if not resume: _check_free(out, "choose another folder, or add --resume to finish a data set that was begun there")
-    df = draw_dataset(out, n, parse_size(size), videos, seed)
+    df = draw_dataset(out, n, parse_size(size), videos, seed, progress=_watched())
     print(f"{len(df)} images of {df['video'].nunique()} videos: {Path(out)/'manifest.csv'}\nto train on them: ocean-fastai train {Path(out)/'manifest.csv'} --target floor --out floor-model")
     return df
 
@@ -335,14 +353,14 @@ def _demo_result(df, home):
         if (preds["label"] == test["floor"]).eq(kind == "right").any(): sections.append((f"{kind.capitalize()} examples", text, show_examples(preds, test, 8, kind, "floor", thumb=_DEMO["size"])))
     return sections,summary.set_index("metric").loc["balanced_accuracy"]
 
-# %% ../nbs/90_run.ipynb #fd496b37
+# %% ../nbs/90_run.ipynb #4f0975c9
 def demo(
     out="ocean-demo", # Folder to make
 )->Path: # The page
     "Draw, train, evaluate, export and predict, and leave a page about it. Raises `OceanError` if `out` is taken."
     _check_free(out, "remove it, or choose another folder with --out")
     home,began = Path(out),time.time()
-    df = draw_dataset(home/"data", _DEMO["n"], _DEMO["size"], _DEMO["videos"], masks=False)
+    df = draw_dataset(home/"data", _DEMO["n"], _DEMO["size"], _DEMO["videos"], masks=False, progress=_watched())
     df = split_frames(df, valid=.2, test=.25, by="video", stratify="floor")
     save_manifest(df, home/"data"/"floor.csv")
     train(home/"data"/"floor.csv", home/"run", "floor", arch=_DEMO["arch"], weights="none", size=_DEMO["input"], head_epochs=0, body_epochs=_DEMO["epochs"], bs=16)
