@@ -9,7 +9,7 @@ from pathlib import Path
 COMMAND = Path(sys.executable).parent/"ocean-fastai"
 TINY = ["--target", "floor", "--arch", "mobilenetv2_035", "--weights", "none", "--size", "32", "--head-epochs", "0", "--body-epochs", "1"]
 
-def draw(folder, n=24, videos=12, size=(48, 27), **kw):
+def draw(folder, n=24, videos=12, size=(64, 36), **kw):
     "A drawn data set; its manifest's file."
     from ocean_fastai.synth.dataset import draw_dataset
     draw_dataset(folder, n, size, videos, masks=False, progress=False, **kw)
