@@ -39,7 +39,7 @@ def held_out():
 
 def ours(df, weights, seed, tmp):
     "The command line, from a manifest to predictions of the held-out images."
-    run, cli = tmp/f"run{seed}", [sys.executable, "-m", "ocean_fastai.cli"]
+    run, cli = tmp/f"run{seed}", [Path(sys.executable).parent/"ocean-fastai"]
     df.to_csv(tmp/"manifest.csv", index=False)
     df[df.split == "test"].to_csv(tmp/"test.csv", index=False)
     subprocess.run([*cli, "train", tmp/"manifest.csv", "--out", run, "--target", "label", "--arch", ARCH, "--weights", weights, "--size", str(SIZE),
