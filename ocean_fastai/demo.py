@@ -7,10 +7,11 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/demo.html.md"""
 # %% auto #0
 __all__ = ['demo']
 
-# %% ../nbs/91_demo.ipynb #f39d69fa
+# %% ../nbs/91_demo.ipynb #a1263d9e
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from .core import OceanError
@@ -25,7 +26,7 @@ from .pages import contact_sheet, save_page
 from .run import _check_free, _history_figure, _watched, predict, train
 from .synth.dataset import draw_dataset
 
-# %% ../nbs/91_demo.ipynb #b9e3eef9
+# %% ../nbs/91_demo.ipynb #cb2dcb92
 _DEMO = {"n": 600, "size": (192, 108), "videos": 150, "arch": "test_resnet", "input": "128x96", "epochs": 16}
 
 def _demo_data(df, home):
@@ -33,28 +34,30 @@ def _demo_data(df, home):
     first = df.groupby("video").first().reset_index()
     shown = pd.concat([rows.head(3) for _,rows in first.groupby("floor")])
     one = open_image(home/"data"/shown["path"].iloc[0], Geometry(.667))
-    counts = df.groupby(["split", "floor"]).agg(images=("path", "size"), videos=("video", "nunique")).unstack("split").swaplevel(axis=1).sort_index(axis=1)
+    counts = df.groupby(["split", "floor"]).agg(images=("path", "size"), videos=("video", "nunique")).unstack("split").swaplevel(axis=1)[["train", "valid", "test"]]
     counts.columns = [" ".join(c) for c in counts.columns]
     return [("The images", f"{len(df)} frames of {df['video'].nunique()} drawn videos, {_DEMO['size'][0]} x {_DEMO['size'][1]} pixels, made just now. Four types of floor; water, light, camera, the ROV's yellow and black frame and what lies about are drawn "
-             "independently of the floor, so nothing but the floor itself gives it away. Three videos of each type:", contact_sheet([home/"data"/p for p in shown["path"]], shown["floor"] + ", " + shown["video"], cols=3, thumb=_DEMO["size"])),
-            ("The split", "Whole videos go to one part: train teaches, valid chooses the best epoch, test is looked at once, at the end.", counts.reset_index()),
+             "independently of the floor, so nothing but the floor itself gives it away. Three videos of each type:", contact_sheet([home/"data"/p for p in shown["path"]], shown["floor"] + ", " + shown["video"], cols=3)),
+            ("The split", "Whole videos go to one part: train teaches, valid chooses the best epoch, test is looked at once, at the end. Images and videos of each:", counts.reset_index()),
             ("What the network sees in training", "The central two thirds of the width, without the ROV's frame; each time varied at random in viewpoint (mirrored, turned, shifted), optics (light, contrast, colour) and resolution (blur, noise, compression). First the frame itself:",
              contact_sheet([one, *variants(one, "medium", 7)], cols=4, thumb=(160, 135)))]
 
-# %% ../nbs/91_demo.ipynb #917b47d8
+# %% ../nbs/91_demo.ipynb #5b5e5479
 def _demo_result(df, home):
     "The page's sections about training and its result on unseen videos, and the main figure."
     test = df[df["split"] == "test"].reset_index(drop=True)
     preds = load_predictions(home/"run"/"test_predictions.csv")
     classes,summary = scores(preds, test, "floor")
-    history = pd.read_csv(home/"run"/"history.csv")
+    history,cm = pd.read_csv(home/"run"/"history.csv"),confusion(preds, test, "floor")
+    n_right = np.diag(cm).sum()
     about = (f"On {len(test)} images of {test['video'].nunique()} videos of which the model has seen no frame, predicted by the exported model. Recall is the share of a class's images that were named so; balanced accuracy is the mean recall of the classes, and "
              f"guessing would score {1/len(classes):.2f}. Intervals: {summary.attrs['interval']}.")
     sections = [("Training", f"A {_DEMO['arch']} from random weights, {len(history)} epochs. With pretrained weights, as for real images, far fewer do.", _history_figure(history)),
                 ("How good is it?", about, [summary.round(3), classes.drop(columns="note").round(3)]),
-                ("Confusion", "Rows are the truth, columns what the model said; the colour is the share of the row.", plot_confusion(confusion(preds, test, "floor")))]
+                ("Confusion", "Rows are the truth, columns what the model said; the colour is the share of the row.", plot_confusion(cm))]
     for kind,text in (("right", "Where the model was right and most sure, one frame a video:"), ("wrong", "Where it was wrong and most sure. These are worth the longest look:")):
-        if (preds["label"] == test["floor"]).eq(kind == "right").any(): sections.append((f"{kind.capitalize()} examples", text, show_examples(preds, test, 8, kind, "floor", thumb=_DEMO["size"])))
+        some = n_right if kind == "right" else n_right < len(test)
+        sections.append((f"{kind.capitalize()} examples", *((text, show_examples(preds, test, 8, kind, "floor")) if some else ("There is none among the test images.",))))
     return sections,summary.set_index("metric").loc["balanced_accuracy"]
 
 # %% ../nbs/91_demo.ipynb #4f0975c9

@@ -120,18 +120,18 @@ def _writing(out):
         if e.filename or not e.strerror: raise
         raise OSError(e.errno, e.strerror, str(out)) from e
 
-# %% ../nbs/90_run.ipynb #ba09dc45
+# %% ../nbs/90_run.ipynb #11b87170
 def _watched():
     "Is there a notebook, or a terminal, that shows progress?"
     return IN_NOTEBOOK or sys.stderr.isatty()
 
 @contextmanager
 def _bars():
-    "fastai's bars only where they can be seen."
-    was = fastprogress.NO_BAR
-    fastprogress.NO_BAR = was or not _watched()
+    "fastai's bars only where they can be seen; without them its tables of epochs stay."
+    bar,was = fastprogress.ConsoleProgressBar,(fastprogress.NO_BAR, fastprogress.ConsoleProgressBar.fill)
+    if not _watched(): fastprogress.NO_BAR,bar.fill = True,""
     try: yield
-    finally: fastprogress.NO_BAR = was
+    finally: fastprogress.NO_BAR,bar.fill = was
 
 # %% ../nbs/90_run.ipynb #a5fa5a15
 def _loaders(run, note, df, target, new, options):
@@ -173,7 +173,7 @@ def _warn_unreadable(preds):
     if len(bad): print(f"{len(bad)} of {len(rows)} images could not be read: {few(bad['path'] + ' ' + bad['error'])}", file=sys.stderr)
     return len(rows) - len(bad),len(rows)
 
-# %% ../nbs/90_run.ipynb #1d4a6d19
+# %% ../nbs/90_run.ipynb #e16b8f0b
 _VALID = "The validation images. They trained nothing, but they chose the best epoch, so these figures are a little too good."
 _REFIT = "The validation images, as the model saw them before it was trained once more on all images. The model in bundle/ is the later one; no figure can be drawn from these images for it."
 _TEST = "The test images, which neither trained nor chose anything, as the model in bundle/ sees them."
@@ -181,11 +181,11 @@ _TEST = "The test images, which neither trained nor chose anything, as the model
 def _history_figure(history):
     "Losses and the first metric over the epochs."
     figure = Figure(figsize=(8, 2.8), layout="constrained")
-    epochs,axs = range(1, len(history) + 1),figure.subplots(1, 2)
+    epochs,n_head,axs = range(1, len(history) + 1),(history["stage"] == "head").sum(),figure.subplots(1, 2)
     metric = history.columns[list(history.columns).index("valid_loss") + 1]
     for ax,columns in zip(axs, (["train_loss", "valid_loss"], [metric])):
-        for c in columns: ax.plot(epochs, history[c], marker="o", ms=3, label=c.replace("_", " "))
-        ax.axvspan(.5, .5 + (history["stage"] == "head").sum(), color="#88ccee", alpha=.25, lw=0, label="classifier alone")
+        for c in columns: ax.plot(epochs, history[c], marker="o", ms=3, label=c.removesuffix("_score").replace("_", " "))
+        if n_head: ax.axvspan(.5, .5 + n_head, color="#88ccee", alpha=.25, lw=0, label="classifier alone")
         ax.set(xlabel="epoch", xlim=(.5, len(history) + .5)); ax.legend(frameon=False, fontsize=8)
     return figure
 
