@@ -102,7 +102,7 @@ def _hold_out(Y, groups, want, seed):
         if best and best[0][:2] == (0, hopeless): break
     return best[1] if best and best[0][0] == 0 else None
 
-# %% ../../nbs/13_data.splits.ipynb #24a88cf7
+# %% ../../nbs/13_data.splits.ipynb #266a75b9
 def split_frames(
     df:pd.DataFrame, # A manifest
     valid:float=.2, # Share of the rows for validation, 0 to 0.5
@@ -117,6 +117,8 @@ def split_frames(
         if not 0 <= share <= .5: raise SplitError(f"{name}={share}: a share of the rows must lie between 0 and 0.5")
     image_paths(df)
     keep = by == "split" or by == "auto" and _filled(df, "split")
+    if not keep and "split" in df and (n := (df["split"] == "test").sum()):
+        warnings.warn(f"by={by!r} makes a new split: {n} rows of the old split's test part may train now; keep it with by='auto'")
     was = df.attrs.get("split", {}) if keep else {}
     held = _held(df) if keep else by
     unit = group_column(df, held)
