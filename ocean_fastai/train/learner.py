@@ -7,12 +7,13 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/train.learner.html.md"""
 # %% auto #0
 __all__ = ['ocean_learner', 'refit']
 
-# %% ../../nbs/23_train.learner.ipynb #910e5600
+# %% ../../nbs/23_train.learner.ipynb #2cc97b5b
 import copy
 import json
 import random
 import shutil
 import time
+from functools import partial
 from math import isnan
 from pathlib import Path
 
@@ -22,6 +23,7 @@ import torch
 from fastai.callback.channelslast import ChannelsLast
 from fastai.callback.core import Callback, CancelFitException, CancelValidException
 from fastai.callback.fp16 import MixedPrecision
+from fastai.callback.progress import ProgressCallback
 from fastai.callback.schedule import ParamScheduler, combined_cos
 from fastai.data.core import DataLoaders
 from fastai.data.load import DataLoader
@@ -97,9 +99,11 @@ class _Log:
             (temp/"state.json").write_text(json.dumps(dict(plan=self.plan, rows=self.rows, wait=self.wait, key=self.key, best_at=self.best_at, opt=numbers)))
         for folder in old: shutil.rmtree(folder)
 
-# %% ../../nbs/23_train.learner.ipynb #c28a5b8e
+# %% ../../nbs/23_train.learner.ipynb #53554dbf
+_LOWER = ("loss", "error", "mse", "mae", "perplexity") # Parts of the names of metrics of which less is better
+
 @patch
-def load(self:_Log, model):
+def load(self:_Log, model, device):
     "Go on from the last whole epoch, if there is one. Raises `OceanError` if it was left by another run."
     if not (saved := self.saved()): return
     state = json.loads((saved[-1]/"state.json").read_text())
@@ -108,7 +112,7 @@ def load(self:_Log, model):
         raise OceanError(f"{self.folder}: holds a run with another {', '.join(differs)}; resume with the same settings, or choose another folder")
     self.rows,self.wait,self.key,self.best_at = (state[k] for k in ("rows", "wait", "key", "best_at"))
     model.load_state_dict(load_file(saved[-1]/"model.safetensors"))
-    self.best,tensors = load_file(saved[-1]/"best.safetensors"),load_file(saved[-1]/"opt.safetensors")
+    self.best,tensors = load_file(saved[-1]/"best.safetensors"),load_file(saved[-1]/"opt.safetensors", device=str(device))
     self.opt = [{**numbers, **{k.split(".", 1)[1]: v for k,v in tensors.items() if k.split(".")[0] == str(i)}} for i,numbers in enumerate(state["opt"])]
 
 @patch
@@ -120,13 +124,14 @@ def done(self:_Log, stage):
 def is_better(self:_Log, seen, names):
     "Is this epoch the best so far? By the first metric, then by the validation loss; without validation each is."
     if "valid_loss" not in seen: return True
-    first = seen[names[2]] if len(names) > 3 else 0.
-    key = [-1e9 if isnan(first) else first, -seen["valid_loss"]]
-    if self.key and key <= list(self.key): return False
+    first,loss = seen[names[2]] if len(names) > 3 else 0.,seen["valid_loss"]
+    if any(word in names[2] for word in _LOWER): first = -first
+    key = [-1e30 if isnan(o) else o for o in (first, -loss)]
+    if self.key and not key > list(self.key): return False
     self.key = key
     return True
 
-# %% ../../nbs/23_train.learner.ipynb #0482aad0
+# %% ../../nbs/23_train.learner.ipynb #7aca4451
 class _Stage(Callback):
     "Seeds each epoch, keeps the best weights, stops early, leaves a checkpoint"
     order = 65
@@ -146,6 +151,7 @@ class _Stage(Callback):
         log,names = self.log,self.recorder.metric_names[1:]
         seen = {k: float("nan") if v is None else float(v) for k,v in zip(names, self.recorder.values[-1])}
         seen["train_loss"] = float(torch.stack(self.losses).mean())
+        if not np.isfinite(seen["train_loss"]): raise OceanError(f"{self.stage} epoch {log.done(self.stage) + 1}: the training loss is {seen['train_loss']}; train at a lower rate")
         seconds = round(time.time() - self.began, 2)
         log.rows.append({"stage": self.stage, "epoch": log.done(self.stage) + 1, **seen, "lr": float(self.opt.hypers[-1]["lr"]), "seconds": seconds})
         if log.is_better(seen, names): log.best,log.wait,log.best_at = _weights_of(self.net),0,(self.stage, log.done(self.stage))
@@ -172,7 +178,17 @@ def _one_cycle(learn, n_epoch, lr, stage, cbs, pct_start=.25, div=25., div_final
     scheds = {"lr": late(combined_cos(pct_start, top/div, top, top/div_final)), "mom": late(combined_cos(pct_start, .95, .85, .95))}
     learn.fit(n_epoch - start, cbs=[ParamScheduler(scheds), stage, *cbs])
 
-# %% ../../nbs/23_train.learner.ipynb #96a24dc9
+# %% ../../nbs/23_train.learner.ipynb #1973c226
+def _gap(model, maps, feats):
+    "The largest difference between the network's logits and its classifier on `feats`, as a part of the largest logit; probed with random weights."
+    head,shape = classifier_of(model),feats.shape
+    if len(shape) != 2: return np.inf
+    kept = copy.deepcopy(head.state_dict())
+    torch.nn.init.normal_(head.weight)
+    own,ours = model.forward_head(maps),head(feats)
+    head.load_state_dict(kept)
+    return float((own - ours).abs().max()/own.abs().max().clamp(min=1e-6))
+
 def _features(
     learn, # A learner on a timm network
     dl, # One of its loaders
@@ -180,12 +196,13 @@ def _features(
 )->tuple: # N x F features, N labels (or N x C), and the largest difference between logits and the classifier on features
     "The input of the classifier for every image, in order."
     model,out,gap = learn.model.to(learn.dls.device).eval(),[],0.
+    bar = partial(progress_bar, leave=False, display=hasattr(learn, "progress"))
     dl = dl.new(shuffle=False, drop_last=False)
     with dl.dataset.set_split_idx(0 if augment else 1), torch.no_grad():
-        for x,y in progress_bar(dl, leave=False):
+        for x,y in bar(dl):
             maps = model.forward_features(x.as_subclass(torch.Tensor).contiguous(memory_format=torch.channels_last))
             feats = model.forward_head(maps, pre_logits=True)
-            if not out: gap = float((classifier_of(model)(feats) - model.forward_head(maps)).abs().max()) if feats.ndim == 2 else np.inf
+            if not out: gap = _gap(model, maps, feats)
             out.append((feats.float(), y.as_subclass(torch.Tensor)))
     return *(torch.cat(o) for o in zip(*out)),gap
 
@@ -223,7 +240,7 @@ def _from_scaled(scaled, linear, mean, std):
         linear.weight.copy_(scaled.weight/std)
         linear.bias.copy_(scaled.bias - linear.weight @ mean)
 
-# %% ../../nbs/23_train.learner.ipynb #f3fb65db
+# %% ../../nbs/23_train.learner.ipynb #6b5015e2
 def _head_on_features(learn, n_epoch, lr, stage, cbs, train, valid):
     "Train the classifier alone, on features computed once."
     device,head = learn.dls.device,classifier_of(learn.model)
@@ -232,8 +249,13 @@ def _head_on_features(learn, n_epoch, lr, stage, cbs, train, valid):
     dls = DataLoaders(DataLoader(sets[0], bs=min(16, len(sets[0])), shuffle=True, drop_last=True), DataLoader(sets[1], bs=256), device=device)
     scaled = _to_scaled(head, mean, std)
     stage.sync = lambda: _from_scaled(scaled, head, mean, std)
-    inner = Learner(dls, scaled, loss_func=learn.loss_func, metrics=learn.metrics, opt_func=learn.opt_func, wd=learn.wd)
-    _one_cycle(inner, n_epoch, lr, stage, cbs)
+    own = L(learn.made_with["cbs"])
+    inner = Learner(dls, scaled, loss_func=learn.loss_func, metrics=learn.metrics, opt_func=learn.opt_func, wd=learn.wd, cbs=own)
+    inner.logger = learn.logger
+    if not hasattr(learn, "progress"): inner.remove_cbs(inner.cbs.filter(lambda cb: isinstance(cb, ProgressCallback)))
+    try: _one_cycle(inner, n_epoch, lr, stage, cbs)
+    finally:
+        for cb in own: cb.learn = learn
 
 class _FrozenBody(Callback):
     "Keeps the body in evaluation mode while the classifier trains"
@@ -256,7 +278,15 @@ class _FrozenNorm(Callback):
         for m in self.learn.model.modules():
             if isinstance(m, torch.nn.modules.batchnorm._BatchNorm): m.eval()
 
-# %% ../../nbs/23_train.learner.ipynb #f0cd1748
+# %% ../../nbs/23_train.learner.ipynb #5abd319d
+def _settings(learn):
+    "How loaders and learner were made, as far as it bears on the result, for `resume` to compare."
+    made = {**learn.made_with, **learn.dls.made_with}
+    def text(o): return o if o is None or isinstance(o, (int, float, str)) else getattr(o, "__qualname__", None) or str(o)
+    names = ("size", "crop", "bs", "augs", "vocab", "weighted", "model_args", "weights")
+    return {k: Path(v).name if k == "weights" and v else v for k,v in ((k, text(made.get(k))) for k in names)}
+
+# %% ../../nbs/23_train.learner.ipynb #7221cb20
 @patch
 def fit_transfer(self:Learner,
     head_epochs:int=8, # Epochs of the classifier alone, at most
@@ -272,12 +302,13 @@ def fit_transfer(self:Learner,
     validate:bool=True, # False trains all epochs blindly, as `refit` does
 ):
     "Transfer learning in two stages; `history` and `fit_summary` tell of it. Raises `OceanError` for a `folder` of another run, or one that is taken and `resume` is not asked for."
+    if validate and not len(self.dls.valid_ds): raise OceanError("fit_transfer: there is no validation image to choose the best epoch by; split some off, or pass validate=False")
     plan = dict(arch=self.arch, seed=self.seed, split=self.dls.split_hash, head_epochs=head_epochs, body_epochs=body_epochs, lr=lr, head_lr=head_lr,
-                div=div, patience=patience, train_bn=train_bn, views=views, validate=validate)
+                div=div, patience=patience, train_bn=train_bn, views=views, validate=validate, **_settings(self))
     log,cbs = _Log(folder, plan),[] if validate else [_NoValidation()]
     if resume and not folder: raise OceanError("fit_transfer: resume=True needs the folder= of the run to go on with")
     if log.saved() and not resume: raise OceanError(f"{folder}: holds an unfinished run; pass resume=True to go on with it, or remove it")
-    if resume: log.load(self.model)
+    if resume: log.load(self.model, self.dls.device)
     _head_stage(self, head_epochs, head_lr, _Stage("head", log, self.model, patience, self.seed), cbs, views)
     if not log.done("body") and log.best: self.model.load_state_dict(log.best)
     _one_cycle(self, body_epochs, slice(lr/div, lr), _Stage("body", log, self.model, patience, self.seed), [*cbs, *([] if train_bn else [_FrozenNorm()])])
@@ -286,7 +317,7 @@ def fit_transfer(self:Learner,
     self.history = pd.DataFrame(log.rows)
     self.fit_summary = {**plan, "best": log.best_at, "seconds": round(sum(row["seconds"] for row in log.rows), 1), "n_train": len(self.dls.train_ds), "n_valid": len(self.dls.valid_ds) if validate else 0}
 
-# %% ../../nbs/23_train.learner.ipynb #2aee6869
+# %% ../../nbs/23_train.learner.ipynb #b8bb9597
 def refit(
     learn:Learner, # After `fit_transfer`
     folder=None, # As in `fit_transfer`
@@ -294,6 +325,7 @@ def refit(
 )->Learner: # A new learner; the old one stays as it is
     "Train anew on training and validation images together, for the epochs that validation chose. Raises `OceanError` before `fit_transfer`."
     if not learn.fit_summary or not learn.fit_summary["validate"]: raise OceanError("refit needs a learner that fit_transfer has trained with validation")
+    if not learn.fit_summary["best"]: raise OceanError("refit: fit_transfer has trained no epoch")
     done,(stage,epoch) = learn.fit_summary,learn.fit_summary["best"]
     epochs = {"head_epochs": epoch, "body_epochs": 0} if stage == "head" else {"head_epochs": int((learn.history.stage == "head").sum()), "body_epochs": epoch}
     again = ocean_learner(learn.dls.train_on_all(), **learn.made_with)
