@@ -7,13 +7,15 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/train.models.html.md"""
 # %% auto #0
 __all__ = ['classifier_of', 'load_weights', 'ocean_model', 'frozen_body', 'frozen_modes', 'depth_groups']
 
-# %% ../../nbs/22_train.models.ipynb #a1777eda
+# %% ../../nbs/22_train.models.ipynb #d709bbfb
 import difflib
 from contextlib import contextmanager
 from pathlib import Path
 
 import timm
 import torch
+from huggingface_hub import constants
+from huggingface_hub.utils import get_session
 from timm.models import group_parameters, load_state_dict
 from torch import nn
 
@@ -72,7 +74,18 @@ def load_weights(
     model.load_state_dict(fits, strict=False)
     return sorted(k for k in own.keys() - fits.keys() if k.startswith(head))
 
-# %% ../../nbs/22_train.models.ipynb #266077b0
+# %% ../../nbs/22_train.models.ipynb #2431cf9c
+@contextmanager
+def _hub_or_cache():
+    "Within the block timm's hub is asked only if it answers now; otherwise its local cache alone."
+    was = constants.HF_HUB_OFFLINE
+    try:
+        get_session().head(constants.ENDPOINT, timeout=5)
+    except Exception: constants.HF_HUB_OFFLINE = True # whatever the reason, there is no hub to ask
+    try: yield
+    finally: constants.HF_HUB_OFFLINE = was
+
+# %% ../../nbs/22_train.models.ipynb #24085aa3
 def ocean_model(
     arch:str, # A timm name
     n_out:int, # Logits: the sum of the targets' classes
@@ -83,7 +96,8 @@ def ocean_model(
     _check_arch(arch)
     fresh = False
     if weights == "hub":
-        try: model = timm.create_model(arch, pretrained=True, num_classes=n_out, **kwargs)
+        try:
+            with _hub_or_cache(): model = timm.create_model(arch, pretrained=True, num_classes=n_out, **kwargs)
         except (OSError, RuntimeError, ValueError) as e:
             raise WeightsError(f"{arch}: weights can't be fetched from timm's hub ({type(e).__name__}); on a machine without network pass a file, "
                                f"weights='{arch}.safetensors', or start from random ones with weights=None (on the command line: --weights FILE or none)") from e
