@@ -76,14 +76,14 @@ def ocean_learner(
     learn.made_with = made
     return learn
 
-# %% ../../nbs/23_train.learner.ipynb #dbc41773
+# %% ../../nbs/23_train.learner.ipynb #6a015669
 def _weights_of(model): return {k: v.detach().to("cpu", copy=True).contiguous() for k,v in model.state_dict().items()}
 
 class _Log:
     "History, best weights and their place; saved and read again a whole epoch at a time"
     def __init__(self, folder, plan):
         self.folder,self.plan,self.rows = folder and Path(folder),plan,[]
-        self.best,self.best_at,self.key,self.wait,self.opt = None,None,None,0,None
+        self.best,self.best_at,self.opt = None,None,None
 
     def saved(self): return sorted(self.folder.glob("epoch-*")) if self.folder and self.folder.is_dir() else []
 
@@ -96,10 +96,10 @@ class _Log:
             save_file(self.best, temp/"best.safetensors")
             save_file({f"{i}.{k}": v.contiguous() for i,s in enumerate(state) for k,v in s.items() if torch.is_tensor(v)} or {"empty": torch.zeros(1)}, temp/"opt.safetensors")
             numbers = [{k: v for k,v in s.items() if not torch.is_tensor(v)} for s in state]
-            (temp/"state.json").write_text(json.dumps(dict(plan=self.plan, rows=self.rows, wait=self.wait, key=self.key, best_at=self.best_at, opt=numbers)))
+            (temp/"state.json").write_text(json.dumps(dict(plan=self.plan, rows=self.rows, best_at=self.best_at, opt=numbers)))
         for folder in old: shutil.rmtree(folder)
 
-# %% ../../nbs/23_train.learner.ipynb #53554dbf
+# %% ../../nbs/23_train.learner.ipynb #62135767
 _LOWER = ("loss", "error", "mse", "mae", "perplexity") # Parts of the names of metrics of which less is better
 
 @patch
@@ -110,7 +110,7 @@ def load(self:_Log, model, device):
     if state["plan"] != self.plan:
         differs = sorted(k for k in self.plan if state["plan"].get(k) != self.plan[k])
         raise OceanError(f"{self.folder}: holds a run with another {', '.join(differs)}; resume with the same settings, or choose another folder")
-    self.rows,self.wait,self.key,self.best_at = (state[k] for k in ("rows", "wait", "key", "best_at"))
+    self.rows,self.best_at = state["rows"],state["best_at"]
     model.load_state_dict(load_file(saved[-1]/"model.safetensors"))
     self.best,tensors = load_file(saved[-1]/"best.safetensors"),load_file(saved[-1]/"opt.safetensors", device=str(device))
     self.opt = [{**numbers, **{k.split(".", 1)[1]: v for k,v in tensors.items() if k.split(".")[0] == str(i)}} for i,numbers in enumerate(state["opt"])]
@@ -121,17 +121,19 @@ def done(self:_Log, stage):
     return sum(row["stage"] == stage for row in self.rows)
 
 @patch
-def is_better(self:_Log, seen, names):
-    "Is this epoch the best so far? By the first metric, then by the validation loss; without validation each is."
-    if "valid_loss" not in seen: return True
-    first,loss = seen[names[2]] if len(names) > 3 else 0.,seen["valid_loss"]
-    if any(word in names[2] for word in _LOWER): first = -first
-    key = [-1e30 if isnan(o) else o for o in (first, -loss)]
-    if self.key and not key > list(self.key): return False
-    self.key = key
-    return True
+def waited(self:_Log, stage):
+    "Epochs since the best of a stage."
+    merits = [_merit(row) for row in self.rows if row["stage"] == stage]
+    return len(merits) - 1 - merits.index(max(merits))
 
-# %% ../../nbs/23_train.learner.ipynb #7aca4451
+def _merit(row):
+    "What epochs are compared by: the first metric, then the validation loss; without validation, the later the better."
+    if "valid_loss" not in row: return [row["stage"] == "body", row["epoch"]]
+    name = list(row)[4]
+    first = 0. if name == "lr" else -row[name] if any(word in name for word in _LOWER) else row[name]
+    return [-1e30 if isnan(o) else o for o in (first, -row["valid_loss"])]
+
+# %% ../../nbs/23_train.learner.ipynb #6ec8d09b
 class _Stage(Callback):
     "Seeds each epoch, keeps the best weights, stops early, leaves a checkpoint"
     order = 65
@@ -154,12 +156,11 @@ class _Stage(Callback):
         if not np.isfinite(seen["train_loss"]): raise OceanError(f"{self.stage} epoch {log.done(self.stage) + 1}: the training loss is {seen['train_loss']}; train at a lower rate")
         seconds = round(time.time() - self.began, 2)
         log.rows.append({"stage": self.stage, "epoch": log.done(self.stage) + 1, **seen, "lr": float(self.opt.hypers[-1]["lr"]), "seconds": seconds})
-        if log.is_better(seen, names): log.best,log.wait,log.best_at = _weights_of(self.net),0,(self.stage, log.done(self.stage))
-        else: log.wait += 1
+        if all(_merit(log.rows[-1]) > _merit(row) for row in log.rows[:-1]): log.best,log.best_at = _weights_of(self.net),(self.stage, log.done(self.stage))
         log.save(self.net, self.opt)
-        if log.wait >= self.patience: raise CancelFitException()
+        if log.waited(self.stage) >= self.patience: raise CancelFitException()
 
-# %% ../../nbs/23_train.learner.ipynb #45745528
+# %% ../../nbs/23_train.learner.ipynb #13a0c993
 class _NoValidation(Callback):
     "Passes over validation"
     def before_validate(self): raise CancelValidException()
@@ -168,12 +169,11 @@ def _one_cycle(learn, n_epoch, lr, stage, cbs, pct_start=.25, div=25., div_final
     "The epochs of a stage that are still to do, at one-cycle rates up to `lr` (a number, or a slice from stem to classifier)."
     log,start = stage.log,stage.log.done(stage.stage)
     resumed = start and log.rows[-1]["stage"] == stage.stage
-    if start >= n_epoch or (start and not resumed) or (resumed and log.wait >= stage.patience): return
+    if start >= n_epoch or (start and not resumed) or (resumed and log.waited(stage.stage) >= stage.patience): return
     learn.create_opt()
     learn.opt.set_hyper("lr", lr)
     top = np.array([h["lr"] for h in learn.opt.hypers])
     if resumed: learn.opt.load_state_dict({"state": log.opt, "hypers": learn.opt.hypers})
-    else: log.wait = 0
     def late(f): return lambda pos: f((start + pos*(n_epoch - start))/n_epoch)
     scheds = {"lr": late(combined_cos(pct_start, top/div, top, top/div_final)), "mom": late(combined_cos(pct_start, .95, .85, .95))}
     learn.fit(n_epoch - start, cbs=[ParamScheduler(scheds), stage, *cbs])
