@@ -7,7 +7,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/evaluate.scores.html.md"""
 # %% auto #0
 __all__ = ['targets_of', 'match_truth', 'as_matrices', 'scores', 'summary_dict', 'confusion']
 
-# %% ../../nbs/50_evaluate.scores.ipynb #9d27e5f0
+# %% ../../nbs/50_evaluate.scores.ipynb #884f57f9
 import math
 import os
 
@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from ..core import SEED, ManifestError, OceanError
-from ..data.manifest import cell_texts, image_paths, is_multilabel, label_matrix
+from ..data.manifest import SPLIT_NAMES, cell_texts, image_paths, is_multilabel, label_matrix
 from ..data.splits import group_column, group_numbers
 
-# %% ../../nbs/50_evaluate.scores.ipynb #87c087d9
+# %% ../../nbs/50_evaluate.scores.ipynb #5fe56577
 def targets_of(
     preds:pd.DataFrame, # Predictions
     target=None, # One target's name; all by default
@@ -55,19 +55,23 @@ def _located(
     _once(preds["path"], np.where(rows < 0, -2 - np.arange(len(rows)), rows), "predictions")
     return rows
 
+def _n_train(df):
+    "How many images belong to the training part, as far as the manifest has a column `split`."
+    return int((cell_texts(df["split"]).str.lower().map(SPLIT_NAMES) == "train").sum()) if "split" in df else 0
+
 def _once(names, keys, table):
     "Raise `OceanError` if a key stands twice; `names` is how to call it."
     twice = names[pd.Index(keys).duplicated()]
     if len(twice): raise OceanError(f"{table}: {len(twice)} rows too many, such as the second one of {twice.iloc[0]}; keep one row an image")
 
-# %% ../../nbs/50_evaluate.scores.ipynb #407ebd21
+# %% ../../nbs/50_evaluate.scores.ipynb #ced03c80
 def match_truth(
     preds:pd.DataFrame, # Predictions: path, target, label, score, p_<class>..., error
     df:pd.DataFrame, # A manifest with the target's column
     target=None, # Target to judge; the only one by default
     groups:str="auto", # Column of what belongs together; `auto`: group, else video, else each image alone; `none`
     multi:bool=None, # Can an image have several classes? By default as the labels and probabilities say
-)->pd.DataFrame: # path, file, true, label, score, p_..., group (a number); `attrs`: target, classes, multi, groups, left_out
+)->pd.DataFrame: # path, file, true, label, score, p_..., group (a number); `attrs`: target, classes, multi, groups, left_out, n_train
     "Predictions beside the truth, one row for each image that can be judged. Raises `OceanError` or `ManifestError`."
     rows,target,classes = _of_target(preds, target)
     if target not in df: raise ManifestError(f"the manifest has no column {target!r}; the columns are: {', '.join(map(str, df.columns))}")
@@ -88,7 +92,7 @@ def match_truth(
     if multi is None: # a softmax adds up to 1
         multi = is_multilabel(table["true"]) or is_multilabel(table["label"]) or not np.allclose(rows[[f"p_{c}" for c in classes]].sum(axis=1), 1, atol=.02)
     left_out = {k: int(v.sum()) for k,v in out.items()} | {"labelled but not predicted": int((labelled & ~np.isin(np.arange(len(df)), where)).sum())}
-    table.attrs = dict(target=target, classes=classes, multi=bool(multi), groups=unit or "image", left_out=left_out)
+    table.attrs = dict(target=target, classes=classes, multi=bool(multi), groups=unit or "image", left_out=left_out, n_train=_n_train(truth))
     return table
 
 # %% ../../nbs/50_evaluate.scores.ipynb #0ab23986
@@ -200,7 +204,7 @@ def _class_table(table, truth, named, prob)->pd.DataFrame:
                             ["no such image in the evaluated set: not in the means", "every image has it: not in the means", "never named by the model"], "")
     return out
 
-# %% ../../nbs/50_evaluate.scores.ipynb #fc6f5f7d
+# %% ../../nbs/50_evaluate.scores.ipynb #108b8d6f
 def scores(
     preds:pd.DataFrame, # Predictions
     df:pd.DataFrame, # A manifest with the target's column
@@ -222,26 +226,27 @@ def scores(
     rows = [{"metric": k, "value": float(v), **dict(zip(("low", "high"), _interval(boot.get(k, [])))), "n": len(table), "n_groups": len(tally)}
             for k,v in values.items()]
     summary = pd.DataFrame(rows)
-    summary.attrs = table.attrs | {"interval": _how(table.attrs["groups"], len(tally), n_boot, seed), "notes": _notes(table.attrs, classes, len(tally))}
+    summary.attrs = table.attrs | {"interval": _how(table.attrs["groups"], len(tally), n_boot, seed), "notes": _notes(table.attrs, classes, len(table), len(tally))}
     return classes,summary
 
-# %% ../../nbs/50_evaluate.scores.ipynb #988f800b
+# %% ../../nbs/50_evaluate.scores.ipynb #7f59b90b
 def _how(unit, n_groups, n_boot, seed)->str:
     "How the intervals were obtained, in words."
     if n_groups < 2 or not n_boot: return "no interval" + (f": one {unit} alone can't say how much another would differ" if n_groups < 2 else "")
     what = "single images" if unit == "image" else f"whole groups (column {unit}, {n_groups} of them)"
     return f"95 % percentile bootstrap, {n_boot} resamples of {what}, seed {seed}"
 
-def _notes(attrs, classes, n_groups)->list:
+def _notes(attrs, classes, n, n_groups)->list:
     "What a reader has to know beside the numbers, as sentences."
     notes = [f"{c}: {note}." for c,note in zip(classes["class"], classes["note"]) if note]
     if attrs["groups"] == "image": notes.append("Each image counts as independent. If frames come from films, name the films in a column video: "
                                                 "the intervals will be wider, and right.")
     elif n_groups < 10: notes.append(f"{n_groups} groups are few: the intervals are a rough guess, and likely too narrow.")
-    if left := ", ".join(f"{n} {what}" for what,n in attrs["left_out"].items() if n): notes.append(f"Left out: {left}.")
+    if attrs["n_train"]: notes.insert(0, f"{attrs['n_train']} of {n} images belong to the training part (column split): a model that learnt from them scores too well on them. Judge the others alone.")
+    if left := ", ".join(f"{k} {what}" for what,k in attrs["left_out"].items() if k): notes.append(f"Left out: {left}.")
     return notes
 
-# %% ../../nbs/50_evaluate.scores.ipynb #c764bcb4
+# %% ../../nbs/50_evaluate.scores.ipynb #d0e31cab
 def _plain(value):
     "A number as JSON can hold it: NaN becomes None."
     value = value.item() if isinstance(value, np.generic) else value
@@ -254,14 +259,14 @@ def summary_dict(
     groups:str="auto", # Column resampled as a whole; as in `scores`
     n_boot:int=1000, # Resamples
     seed:int=SEED, # Of the resampling
-)->dict: # Target -> n, n_groups, groups, interval, left_out, notes, metrics {name: value, low, high}, classes {name: precision, ...}
+)->dict: # Target -> n, n_groups, groups, interval, left_out, n_train, notes, metrics {name: value, low, high}, classes {name: precision, ...}
     "`scores` as plain Python that JSON can hold."
     out = {}
     for name in targets_of(preds, target):
         classes,summary = scores(preds, df, name, groups, n_boot, seed)
         records = classes.drop(columns="note").to_dict("records")
         out[name] = {"n": int(summary["n"][0]), "n_groups": int(summary["n_groups"][0]),
-                     **{k: summary.attrs[k] for k in ("groups", "interval", "left_out", "notes")},
+                     **{k: summary.attrs[k] for k in ("groups", "interval", "left_out", "n_train", "notes")},
                      "metrics": {r["metric"]: {k: _plain(r[k]) for k in ("value", "low", "high")} for r in summary.to_dict("records")},
                      "classes": {r.pop("class"): {k: _plain(v) for k,v in r.items()} for r in records}}
     return out
