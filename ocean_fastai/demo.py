@@ -7,7 +7,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/demo.html.md"""
 # %% auto #0
 __all__ = ['demo']
 
-# %% ../nbs/91_demo.ipynb #70724daa
+# %% ../nbs/91_demo.ipynb #6903b2b9
 import time
 from pathlib import Path
 
@@ -18,13 +18,14 @@ from .core import OceanError
 from .data.augment import variants
 from .data.manifest import save_manifest
 from .data.splits import split_frames
-from .evaluate.report import plot_confusion, show_examples
+from .evaluate.report import plot_confusion, plot_history, show_examples
 from .evaluate.scores import confusion, scores
 from .geometry import Geometry
 from .images import open_image
 from .infer.predict import load_predictions
+from .jobs import check_free, watched
 from .pages import contact_sheet, save_page
-from .run import _check_free, _history_figure, _watched, predict, train
+from .run import predict, train
 from .synth.dataset import draw_dataset
 
 # %% ../nbs/91_demo.ipynb #cb2dcb92
@@ -43,7 +44,7 @@ def _demo_data(df, home):
             ("What the network sees in training", "The central two thirds of the width, without the ROV's frame; each time varied at random in viewpoint (mirrored, turned, shifted), optics (light, contrast, colour) and resolution (blur, noise, compression). First the frame itself:",
              contact_sheet([one, *variants(one, "medium", 7)], cols=4, thumb=(160, 135)))]
 
-# %% ../nbs/91_demo.ipynb #5b5e5479
+# %% ../nbs/91_demo.ipynb #65aa20aa
 def _demo_result(df, home):
     "The page's sections about training and its result on unseen videos, and the main figure."
     test = df[df["split"] == "test"].reset_index(drop=True)
@@ -53,7 +54,7 @@ def _demo_result(df, home):
     n_right = np.diag(cm).sum()
     about = (f"On {len(test)} images of {test['video'].nunique()} videos of which the model has seen no frame, predicted by the exported model. Recall is the share of a class's images that were named so; balanced accuracy is the mean recall of the classes, and "
              f"guessing would score {1/len(classes):.2f}. Intervals: {summary.attrs['interval']}.")
-    sections = [("Training", f"A {_DEMO['arch']} from random weights, {len(history)} epochs. With pretrained weights, as for real images, far fewer do.", _history_figure(history)),
+    sections = [("Training", f"A {_DEMO['arch']} from random weights, {len(history)} epochs. With pretrained weights, as for real images, far fewer do.", plot_history(history)),
                 ("How good is it?", about, [summary.round(3), classes.drop(columns="note").round(3)]),
                 ("Confusion", "Rows are the truth, columns what the model said; the colour is the share of the row.", plot_confusion(cm))]
     for kind,text in (("right", "Where the model was right and most sure, one frame a video:"), ("wrong", "Where it was wrong and most sure. These are worth the longest look:")):
@@ -61,14 +62,14 @@ def _demo_result(df, home):
         sections.append((f"{kind.capitalize()} examples", *((text, show_examples(preds, test, 8, kind, "floor")) if some else ("There is none among the test images.",))))
     return sections,summary.set_index("metric").loc["balanced_accuracy"]
 
-# %% ../nbs/91_demo.ipynb #4f0975c9
+# %% ../nbs/91_demo.ipynb #e2799ff1
 def demo(
     out="ocean-demo", # Folder to make
 )->Path: # The page
     "Draw, train, evaluate, export and predict, and leave a page about it. Raises `OceanError` if `out` is taken."
-    _check_free(out, "remove it, or choose another folder with --out")
+    check_free(out, "remove it, or choose another folder with --out")
     home,began = Path(out),time.time()
-    df = draw_dataset(home/"data", _DEMO["n"], _DEMO["size"], _DEMO["videos"], masks=False, progress=_watched())
+    df = draw_dataset(home/"data", _DEMO["n"], _DEMO["size"], _DEMO["videos"], masks=False, progress=watched())
     df = split_frames(df, valid=.2, test=.25, by="video", stratify="floor")
     save_manifest(df, home/"data"/"floor.csv")
     train(home/"data"/"floor.csv", home/"run", "floor", arch=_DEMO["arch"], weights="none", size=_DEMO["input"], head_epochs=0, body_epochs=_DEMO["epochs"], bs=16)

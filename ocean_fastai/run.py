@@ -7,40 +7,33 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/run.html.md"""
 # %% auto #0
 __all__ = ['read_labelled', 'train', 'predict', 'evaluate', 'synth']
 
-# %% ../nbs/90_run.ipynb #127cfd41
+# %% ../nbs/90_run.ipynb #4d374e85
 import json
 import os
-import platform
-import shlex
 import shutil
 import sys
-import time
-from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
+import torch
 from fastcore.basics import listify
-from fastcore.imports import IN_NOTEBOOK
-from fastprogress import fastprogress
-from matplotlib.figure import Figure
-from safetensors import SafetensorError
 
-from . import __version__
 from .core import SEED, ManifestError, OceanError, atomic_folder, atomic_path
 from .data.loaders import OceanDataLoaders
-from .data.manifest import check_manifest, few, manifest_from_csv, manifest_from_folder, target_columns
-from .data.splits import load_split, save_split
-from .evaluate.report import plot_confusion, report_page
+from .data.manifest import cell_texts, check_manifest, few, manifest_from_csv, manifest_from_folder, parse_cell, target_columns
+from .data.splits import load_split, save_split, split_frames
+from .evaluate.report import plot_confusion, plot_history, report_page
 from .evaluate.scores import confusion, summary_dict
-from .geometry import parse_size
+from .geometry import Geometry, parse_size
+from .images import cache_images
 from .infer.bundle import load_bundle, save_bundle
 from .infer.predict import predict_table
+from .jobs import bars, begun, check_free, claimed, new_note, now, save_note, watched, writing
 from .synth.dataset import draw_dataset
 from .train.learner import ocean_learner, refit as refit_learner
 from .train.models import ocean_model
 
-# %% ../nbs/90_run.ipynb #5c07a375
+# %% ../nbs/90_run.ipynb #9a8b2f2b
 def read_labelled(
     data, # A folder of class folders, or a manifest file (.csv, .parquet)
     target=None, # The target, as a name or a list of one; by default `label` for a folder, the only candidate of a table
@@ -50,7 +43,10 @@ def read_labelled(
     "Labelled images from a folder or a table. Raises `OceanError` if there is nothing to read, or more than one target."
     path,names = Path(data),listify(target)
     if len(names) > 1: raise OceanError(f"{len(names)} targets ({', '.join(names)}): a model learns one; train one for each --target")
-    if path.is_dir(): return manifest_from_folder(path, (names or ["label"])[0], classes),(names or ["label"])[0]
+    if path.is_dir():
+        if (path/"manifest.csv").is_file(): raise OceanError(f"{path}: holds a manifest.csv; name that file instead, {path/'manifest.csv'}, or move it away if the folders are classes")
+        if runs := sorted(f.parent for f in (*path.glob("run.json"), *path.glob("*/run.json"))): raise OceanError(f"{few(runs)}: a job's results, not images of a class; move them out of {path}")
+        return manifest_from_folder(path, (names or ["label"])[0], classes),(names or ["label"])[0]
     if not path.exists(): raise OceanError(f"{path}: no such file or folder")
     df = manifest_from_csv(path, target=names or None)
     found = names or target_columns(df, exclude=by)
@@ -59,96 +55,40 @@ def read_labelled(
         raise ManifestError(f"{path}: {said}")
     return df,found[0]
 
-# %% ../nbs/90_run.ipynb #d414c08e
-_PACKAGES = ("torch", "fastai", "timm", "albumentations", "numpy", "pandas", "pillow", "scikit-learn")
+def _check_apart(out, data):
+    "Raise `OceanError` for results that would lie among the class folders."
+    if Path(data).is_dir() and Path(out).resolve().is_relative_to(Path(data).resolve()): raise OceanError(f"{out}: lies in {data}, where it would become a class; choose a folder outside with --out")
 
-def _save_note(out, note, **more):
-    "Write `run.json`; returns what was written."
-    note = note | more
-    with atomic_path(Path(out)/"run.json") as temp: temp.write_text(json.dumps(note, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return note
+# %% ../nbs/90_run.ipynb #727efffc
+def _readable(df, target, folder, geometry):
+    "The rows of a split whose images can be read, and the paths of the others, told on stderr. Raises `OceanError` if a class loses all its images."
+    rows = cache_images(df[df["split"] != "test"], folder, geometry)
+    bad = rows[rows["error"].notna()]
+    if bad.empty: return df,[]
+    before,after = ({c for cell in cells for c,there in (parse_cell(cell) or {}).items() if there == 1} for cells in (rows[target], rows[target].drop(bad.index)))
+    named = few(bad["path"].astype(str) + ": " + bad["error"])
+    if lost := sorted(before - after): raise OceanError(f"{target}: no image of {few(lost)} is left, {len(bad)} of {len(rows)} images can't be read: {named}; replace them, or leave the class out")
+    print(f"{len(bad)} of {len(rows)} images can't be read and are left out: {named}", file=sys.stderr)
+    return df.drop(index=bad.index),bad["path"].astype(str).tolist()
 
-def _words(options):
-    "Options as they would be typed."
-    first = [str(options[k]) for k in ("data", "bundle", "images", "manifest") if k in options]
-    for k,v in options.items():
-        if k in ("data", "bundle", "images", "manifest") or v is None or v is False: continue
-        first += [f"--{k.replace('_', '-')}"] + ([] if v is True else [",".join(map(str, v)) if isinstance(v, list) else str(v)])
-    return first
-
-def _now(): return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-def _new_note(job, options):
-    "The note of a job that begins now."
-    options = json.loads(json.dumps(options, default=str))
-    return {"job": job, "status": "unfinished", "command": shlex.join(["ocean-fastai", job, *_words(options)]), "options": options, "seed": options.get("seed"),
-            "versions": {"ocean-fastai": __version__, "python": platform.python_version(), **{p: version(p) for p in _PACKAGES}},
-            "started": _now()}
-
-# %% ../nbs/90_run.ipynb #e060529d
-def _check_free(path, hint="remove it or choose another with --out"):
-    "Raise `OceanError` if there is anything at `path`."
-    if os.path.lexists(path): raise OceanError(f"{path}: exists already; {hint}")
-
-def _claimed(out, note, resume):
-    "The note of the run that was begun in `out`, or the new one. Raises `OceanError` for a folder that is taken, or a run with other options."
-    out,file = Path(out),Path(out)/"run.json"
-    if not os.path.lexists(out) or resume and out.is_dir() and all(p.name.startswith(".") for p in out.iterdir()): return note
-    if not file.is_file(): _check_free(out)
-    try: old = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as e: raise OceanError(f"{file}: can't be read ({e}); remove {out} or choose another --out") from e
-    if not resume: raise OceanError(f"{out}: exists already, with a run that is {old.get('status')}; " + "add --resume to go on with it, or "*(old.get("status") != "finished") + "choose another --out")
-    was,now = ({"job": o.get("job"), **o.get("options", {})} for o in (old, note))
-    if differ := [f"{k} was {was.get(k)}, not {now[k]}" for k in now if was.get(k) != now[k]]:
-        raise OceanError(f"{out}: was begun with other options ({'; '.join(differ)}); repeat the options that it was begun with, or choose another --out")
-    return old
-
-# %% ../nbs/90_run.ipynb #e910aa0e
-@contextmanager
-def _set_up(out, new):
-    "Take a new run's folder away again if its input turns out to be bad."
-    try: yield
-    except OceanError:
-        if new: shutil.rmtree(out, ignore_errors=True)
-        raise
-
-@contextmanager
-def _writing(out):
-    "Where nothing can be written, an `OSError` that names a file."
-    try: yield
-    except SafetensorError as e: raise OSError(f"{out}: {e}") from e
-    except OSError as e:
-        if e.filename or not e.strerror: raise
-        raise OSError(e.errno, e.strerror, str(out)) from e
-
-# %% ../nbs/90_run.ipynb #11b87170
-def _watched():
-    "Is there a notebook, or a terminal, that shows progress?"
-    return IN_NOTEBOOK or sys.stderr.isatty()
-
-@contextmanager
-def _bars():
-    "fastai's bars only where they can be seen; without them its tables of epochs stay."
-    bar,was = fastprogress.ConsoleProgressBar,(fastprogress.NO_BAR, fastprogress.ConsoleProgressBar.fill)
-    if not _watched(): fastprogress.NO_BAR,bar.fill = True,""
-    try: yield
-    finally: fastprogress.NO_BAR,bar.fill = was
-
-# %% ../nbs/90_run.ipynb #a5fa5a15
-def _loaders(run, note, df, target, new, options):
-    "The run's loaders: the split made or read again, the images cached."
-    classes,frozen = options["classes"],run/"split.csv"
-    kwargs = {k: options[k] for k in ("size", "crop", "by", "valid", "seed")} | ({"bs": options["bs"]} if options["bs"] else {})
-    with _set_up(run, new):
-        if frozen.exists(): df,kwargs["by"] = load_split(check_manifest(df, target, classes), frozen, target),"split"
-        dls = OceanDataLoaders.from_manifest(df, target, vocab=classes, cache=run/"cache", **kwargs)
-        if not len(dls.valid_ds): raise OceanError("no image is left to validate on; give a share with --valid, such as 0.2")
+def _loaders(run, note, df, target, options):
+    "The run's loaders, and its note: the split made or read again, the images cached, those that can't be read left out."
+    frozen,kwargs = run/"split.csv",{k: options[k] for k in ("size", "crop", "by", "valid", "seed")} | {"vocab": options["classes"], "bs": options["bs"]}
+    df = check_manifest(df, target, options["classes"])
+    if frozen.exists(): df = load_split(df[~df["path"].astype(str).isin(note.get("unreadable", []))], frozen, target)
+    else:
+        if df[target].nunique() < 2: raise OceanError(f"{target}: nothing to learn, all {len(df)} images say the same ({df[target].iloc[0]}); add images of another class")
+        df = split_frames(df, options["valid"], by=options["by"], stratify=target, seed=options["seed"])
+        if not (df["split"] == "valid").any(): raise OceanError("no image is left to validate on; give a share with --valid, such as 0.2")
+        df,note["unreadable"] = _readable(df, target, run/"cache", Geometry(options["crop"], options["size"]))
+    dls = OceanDataLoaders.from_manifest(df, target, **kwargs | {"by": "split", "verbose": False}, cache=run/"cache")
+    note = save_note(run, note, split_hash=dls.split_hash)
     if not frozen.exists(): save_split(dls.manifest, frozen, target)
     size = sum(f.stat().st_size for f in (run/"cache").rglob("*") if f.is_file())
     print(f"{len(dls.train_ds)} images to train on, {len(dls.valid_ds)} to validate on; cached in {run/'cache'} until the end ({size/1e6:.0f} MB)")
-    return dls,_save_note(run, note, split_hash=dls.split_hash)
+    return dls,note
 
-# %% ../nbs/90_run.ipynb #a291bc08
+# %% ../nbs/90_run.ipynb #ee11c0b3
 def _recipe(weights, head_epochs, body_epochs):
     "What `fit_transfer` is told: the epochs, and how to start from nothing."
     if weights not in (None, "none"): return dict(head_epochs=head_epochs, body_epochs=body_epochs)
@@ -160,6 +100,10 @@ def _judged(folder, preds, df, target, title, intro, groups="auto", extra=(), be
     plot_confusion(confusion(preds, df, target)).savefig(folder/f"{before}confusion.png", dpi=120)
     report_page(preds, df, folder/f"{before}report.html", target, title, intro, extra, groups)
     return {"what": intro, **summary_dict(preds, df, target, groups)[target]}
+
+def _groups(df, by):
+    "The column that the split was made by, if these images have it, as groups of the intervals."
+    return by if by in df and (cell_texts(df[by]) != "").any() else "auto"
 
 def _headline(figures, what):
     "The main figure in one line."
@@ -174,30 +118,18 @@ def _warn_unreadable(preds):
     if len(bad): print(f"{len(bad)} of {len(rows)} images could not be read: {few(bad['path'] + ' ' + bad['error'])}", file=sys.stderr)
     return len(rows) - len(bad),len(rows)
 
-# %% ../nbs/90_run.ipynb #e16b8f0b
+# %% ../nbs/90_run.ipynb #d2fb0b34
 _VALID = "The validation images. They trained nothing, but they chose the best epoch, so these figures are a little too good."
 _REFIT = "The validation images, as the model saw them before it was trained once more on all images. The model in bundle/ is the later one; no figure can be drawn from these images for it."
 _TEST = "The test images, which neither trained nor chose anything, as the model in bundle/ sees them."
 
-def _history_figure(history):
-    "Losses and the first metric over the epochs."
-    figure = Figure(figsize=(8, 2.8), layout="constrained")
-    epochs,n_head,axs = range(1, len(history) + 1),(history["stage"] == "head").sum(),figure.subplots(1, 2)
-    metric = history.columns[list(history.columns).index("valid_loss") + 1]
-    for ax,columns in zip(axs, (["train_loss", "valid_loss"], [metric])):
-        for c in columns: ax.plot(epochs, history[c], marker="o", ms=3, label=c.removesuffix("_score").replace("_", " "))
-        if n_head: ax.axvspan(.5, .5 + n_head, color="#88ccee", alpha=.25, lw=0, label="classifier alone")
-        ax.set(xlabel="epoch", xlim=(.5, len(history) + .5)); ax.legend(frameon=False, fontsize=8)
-    return figure
-
-# %% ../nbs/90_run.ipynb #04f0b67b
+# %% ../nbs/90_run.ipynb #b12c38c3
 def _validated(run, learn, target, options):
     "History, and the files of the validation images; returns their figures."
     learn.history.to_csv(run/"history.csv", index=False)
     df = learn.dls.manifest.query("split == 'valid'").reset_index(drop=True)
-    groups = options["by"] if options["by"] in df else "auto"
-    extra = [("Training", f"Best epoch: {learn.fit_summary['best']}.", [_history_figure(learn.history), learn.history.round(4)])]
-    figures = _judged(run, predict_table(learn, df, progress=False), df, target, f"{target}: validation", _REFIT if options["refit"] else _VALID, groups, extra)
+    extra = [("Training", f"Best epoch: {learn.fit_summary['best']}.", [plot_history(learn.history), learn.history.round(4)])]
+    figures = _judged(run, predict_table(learn, df, progress=False), df, target, f"{target}: validation", _REFIT if options["refit"] else _VALID, _groups(df, options["by"]), extra)
     learn.fit_summary["valid"] = {k: v["value"] for k,v in figures["metrics"].items()}
     return figures
 
@@ -212,22 +144,37 @@ def _exported(run, learn, target, options):
     df = learn.dls.manifest
     df = df[df["split"] == "test"].drop(columns="cached").reset_index(drop=True)
     if not len(df): return None
-    preds = load_bundle(run/"bundle").predict(df, progress=_watched())
+    preds = load_bundle(run/"bundle").predict(df, progress=watched())
     _warn_unreadable(preds)
-    return _judged(run, preds, df, target, f"{target}: test", _TEST, options["by"] if options["by"] in df else "auto", before="test_")
+    return _judged(run, preds, df, target, f"{target}: test", _TEST, _groups(df, options["by"]), before="test_")
 
-# %% ../nbs/90_run.ipynb #92d9e780
+# %% ../nbs/90_run.ipynb #24add521
+def _check_range(seed, size):
+    "Raise `OceanError` for a seed that no generator takes, or a size that no memory holds."
+    if not 0 <= seed < 2**32: raise OceanError(f"--seed {seed}: give a whole number from 0 to {2**32 - 1}")
+    if max(size) > 10_000: raise OceanError(f"--size {size[0]}x{size[1]}: at most 10000 pixels a side")
+
 def _check_numbers(o):
     "Raise `OceanError` for numbers that can't train."
+    _check_range(o["seed"], o["size"])
     for k in ("head_epochs", "body_epochs"):
         if o[k] < 0: raise OceanError(f"--{k.replace('_', '-')} {o[k]}: a number of epochs, 0 or more")
     if not o["head_epochs"] + o["body_epochs"]: raise OceanError("--head-epochs 0 --body-epochs 0: nothing would be trained; give one of them at least 1")
     if o["bs"] is not None and o["bs"] < 1: raise OceanError(f"--bs {o['bs']}: a batch holds at least one image")
 
-# %% ../nbs/90_run.ipynb #c77d0299
+def _check_network(arch, weights, size):
+    "Raise `OceanError` for a network that can't be had, or that can't take images of this size."
+    model = ocean_model(arch, 2, weights).eval()
+    try:
+        with torch.inference_mode(): model(torch.zeros(1, 3, size[1], size[0]))
+    except Exception as e:
+        own = model.pretrained_cfg["input_size"]
+        raise OceanError(f"--size {size[0]}x{size[1]}: {arch} can't take images of this size ({' '.join(str(e).split())[:200]}); its own is {own[2]}x{own[1]}; or choose another --arch") from e
+
+# %% ../nbs/90_run.ipynb #f9d5ee1a
 def train(
     data, # A folder of class folders, or a manifest file (.csv, .parquet)
-    out, # Folder of the run; must not exist
+    out, # Folder of the run; must not exist, or be empty
     target=None, # The column to learn; by default `label` for a folder, the only candidate of a manifest
     classes=None, # The classes allowed, in order; by default those found
     arch:str="resnet34", # Any network of timm
@@ -246,20 +193,20 @@ def train(
     "Train, validate and export a classifier. Raises `OceanError` for bad input, `OSError` where nothing can be written."
     options = dict(data=os.path.abspath(data), out=os.path.abspath(out), target=listify(target), classes=classes and list(classes), arch=arch, weights=str(weights or "none"), size=list(parse_size(size)),
                    crop=crop, by=by, valid=valid, head_epochs=head_epochs, body_epochs=body_epochs, bs=bs, seed=seed, refit=refit)
-    run,note = Path(out),_claimed(out, _new_note("train", options), resume)
+    run,note = Path(out),claimed(out, new_note("train", options), resume)
     if note["status"] == "finished": return _ended(run, "is finished already")
     _check_numbers(options)
+    _check_apart(out, data)
     df,target = read_labelled(data, target, by, classes)
-    ocean_model(arch, 2, weights)  # what is wrong with it shows before an hour of caching
-    new = not (run/"run.json").exists()
-    with _writing(run),_bars():
-        dls,note = _loaders(run, _save_note(run, note), df, target, new, options)
+    _check_network(arch, weights, options["size"])  # what is wrong with it shows before an hour of caching
+    with writing(run),bars():
+        with begun(run, note): dls,note = _loaders(run, note, df, target, options)
         learn = ocean_learner(dls, arch, weights, seed=seed)
         learn.fit_transfer(**_recipe(weights, head_epochs, body_epochs), folder=run/"checkpoint", resume=True)
         figures = {"valid": _validated(run, learn, target, options), "test": _exported(run, learn, target, options)}
     figures = {k: v for k,v in figures.items() if v}
     with atomic_path(run/"metrics.json") as temp: temp.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    _save_note(run, note, status="finished", finished=_now())
+    save_note(run, note, status="finished", finished=now())
     for part,f in figures.items(): print(_headline(f, "validation images" if part == "valid" else "test images"))
     return _ended(run, "is finished")
 
@@ -269,7 +216,7 @@ def _ended(run, how):
     print(f"{run} {how}: model in {run/'bundle'}, figures in {run/'report.html'}")
     return run
 
-# %% ../nbs/90_run.ipynb #bf731a36
+# %% ../nbs/90_run.ipynb #be9f7572
 def predict(
     bundle, # Folder of a trained model
     images, # A folder, a glob, a manifest file, an image, or a video
@@ -278,7 +225,7 @@ def predict(
     resume:bool=False, # Go on with predictions that were stopped
 )->pd.DataFrame: # The predictions
     "Predict images and write the table. Raises `OceanError` for bad input, `OSError` where nothing can be written."
-    with _writing(out): preds = load_bundle(bundle).predict(images, bs=bs, out=out, resume=resume, progress=_watched())
+    with writing(out): preds = load_bundle(bundle).predict(images, bs=bs, out=out, resume=resume, progress=watched())
     n_good,n = _warn_unreadable(preds)
     print(f"{n_good} of {n} images predicted: {out}")
     return preds
@@ -289,22 +236,24 @@ def evaluate(
     out, # Folder to make
 )->dict: # The figures, as in `metrics.json`
     "Predict labelled images, and write scores, confusion and a page. Raises `OceanError` for bad input."
-    _check_free(out)
+    check_free(out)
+    _check_apart(out, manifest)
     model = load_bundle(bundle)
     target, = model.targets
     by = ((model.config.get("training") or {}).get("split") or {}).get("by")
     df = check_manifest(read_labelled(manifest, target)[0], target, model.targets[target])
-    note = _new_note("evaluate", dict(bundle=os.path.abspath(bundle), manifest=os.path.abspath(manifest), out=os.path.abspath(out)))
-    with _writing(out),atomic_folder(out) as folder:
-        preds = model.predict(df, progress=_watched())
+    note = new_note("evaluate", dict(bundle=os.path.abspath(bundle), manifest=os.path.abspath(manifest), out=os.path.abspath(out)))
+    with writing(out),atomic_folder(out) as folder:
+        preds = model.predict(df, progress=watched())
         _warn_unreadable(preds)
-        figures = _judged(folder, preds, df, target, f"{target}: {Path(manifest).stem}", f"{manifest}, as the model {bundle} sees it.", by if by in df else "auto")
+        figures = _judged(folder, preds, df, target, f"{target}: {Path(manifest).stem}", f"{manifest}, as the model {bundle} sees it.", _groups(df, by))
         (folder/"metrics.json").write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        _save_note(folder, note, status="finished", finished=_now(), model=model.identity)
+        save_note(folder, note, status="finished", finished=now(), model=model.identity)
+    if n := figures["n_train"]: print(f"{n} of the {figures['n']} images say `train` in the column split; if the model learnt from them, these figures are too good: evaluate the others alone", file=sys.stderr)
     print(f"{_headline(figures, 'images')}: {Path(out)/'report.html'}")
     return figures
 
-# %% ../nbs/90_run.ipynb #b3fbff24
+# %% ../nbs/90_run.ipynb #dafb82d0
 def synth(
     out, # Folder to make
     n:int=200, # Images
@@ -314,7 +263,9 @@ def synth(
     resume:bool=False, # Go on with a data set that was begun before
 )->pd.DataFrame: # The manifest
     "Draw a labelled data set of sea-floor videos. Raises `OceanError` for bad input or a folder that is taken."
-    if not resume: _check_free(out, "choose another folder, or add --resume to finish a data set that was begun there")
-    df = draw_dataset(out, n, parse_size(size), videos, seed, progress=_watched())
+    size = parse_size(size)
+    _check_range(seed, size)
+    if not resume: check_free(out, "choose another folder, or add --resume to finish a data set that was begun there")
+    df = draw_dataset(out, n, size, videos, seed, progress=watched())
     print(f"{len(df)} images of {df['video'].nunique()} videos: {Path(out)/'manifest.csv'}\nto train on them: ocean-fastai train {Path(out)/'manifest.csv'} --target floor --out floor-model")
     return df

@@ -1,6 +1,7 @@
 "What people really have on their disks: each ends in a right answer or in one clear line, and leaves nothing half-done behind."
 import json
 import os
+import re
 import resource
 import shutil
 import struct
@@ -73,13 +74,58 @@ def test_predict_reads_what_can_be_read_and_says_why_the_rest_cannot(bundle, dra
     for one,other in (("turned.png", "upright.png"), ("moving.gif", "still.gif"), ("grey-alpha.png", "grey.png"), ("sixteen.png", "grey.png"), ("año 1, señal #2 %20.png", "upright.png")):
         np.testing.assert_allclose(p.loc[one], p.loc[other], atol=1e-4, err_msg=one)
 
-def test_train_names_images_that_it_cannot_read(folders, tmp_path):
-    bad = zoo(folders/"reef"/"zoo", folders/"reef"/os.listdir(folders/"reef")[0])
-    said = refused("train", folders, *TINY[2:], "--out", tmp_path/"run")
-    assert "4 of 38 images can't be read" in said and sum(name in said for name in bad) == 3
+def test_train_leaves_out_images_that_it_cannot_read(folders, tmp_path):
+    bad = zoo(folders/"muddy"/"a-zoo", folders/"reef"/os.listdir(folders/"reef")[0])
+    (folders/"muddy"/"a-zoo"/"torn.jpg").rename(folders/"muddy"/"a-zoo"/"a-torn.jpg")  # the very first image
+    bad["a-torn.jpg"] = bad.pop("torn.jpg")
+    _,err = ok("train", folders, *TINY[2:], "--out", tmp_path/"run")
+    assert "4 of 38 images can't be read and are left out" in err and sum(name in err for name in bad) == 3
+    assert {os.path.basename(p) for p in json.loads((tmp_path/"run"/"run.json").read_text(encoding="utf-8"))["unreadable"]} == set(bad)
+    assert len(pd.read_csv(tmp_path/"run"/"split.csv")) == 34
+
+def test_a_class_of_which_no_image_can_be_read(folders, tmp_path):
+    for path in (folders/"reef").iterdir(): path.write_bytes(b"")
+    assert "no image of reef is left" in refused("train", folders, *TINY[2:], "--out", tmp_path/"run")
     assert not (tmp_path/"run").exists()
-    for name in bad: (folders/"reef"/"zoo"/name).unlink()
-    ok("train", folders, *TINY[2:], "--out", tmp_path/"run")
+
+def test_a_folder_that_is_not_the_jobs_own(drawn, tmp_path):
+    "It holds but hidden files, or becomes someone's while the job finds its input bad: nothing of it is lost."
+    (tmp_path/"repo"/".git").mkdir(parents=True)
+    (tmp_path/"repo"/".git"/"config").write_text("mine")
+    for more in ([], ["--resume"]): assert "exists already" in refused("train", drawn, *TINY, "--valid", "0", "--out", tmp_path/"repo", *more)
+    assert (tmp_path/"repo"/".git"/"config").read_text() == "mine"
+    (tmp_path/"empty").mkdir()
+    for more in ([], ["--resume"]): assert "--valid" in refused("train", drawn, *TINY, "--valid", "0", "--out", tmp_path/"empty", *more)
+    assert list((tmp_path/"empty").iterdir()) == []
+
+def test_results_among_the_images(folders, drawn, bundle, tmp_path):
+    for argv in (["train", folders, *TINY[2:]], ["evaluate", bundle, folders]):
+        for out in (folders/"run", folders/"reef"/"run", folders): assert re.search("would become a class|exists already", refused(*argv, "--out", out))
+    assert sorted(os.listdir(folders)) == ["muddy", "muddy-sand", "reef", "sandy"]
+    shutil.copytree(bundle.parent, folders/"old-run")
+    assert str(folders/"old-run") in refused("train", folders, *TINY[2:], "--out", tmp_path/"run")
+    assert str(drawn.parent/"manifest.csv") in refused("train", drawn.parent, *TINY[2:], "--out", tmp_path/"run")
+
+@pytest.mark.parametrize("options,says", [(["--seed", "-1"], "--seed -1"), (["--seed", "99999999999"], "4294967295"), (["--size", "20000"], "at most 10000"), (["--size", "99999999"], "pixels at most"),
+    (["--arch", "vit_tiny_patch16_224"], "its own is 224x224"), (["--arch", "inception_v3"], "its own is 299x299")])
+def test_numbers_out_of_range(drawn, tmp_path, options, says):
+    assert says in refused("train", drawn, *TINY, *options, "--out", tmp_path/"run")
+    if options[0] != "--arch": assert says in refused("synth", tmp_path/"run", *options)
+    assert not (tmp_path/"run").exists()
+
+def test_a_note_that_cannot_be_read(drawn, tmp_path):
+    for text in ('{"job":', "3", "[]"):
+        (tmp_path/"run").mkdir(exist_ok=True)
+        (tmp_path/"run"/"run.json").write_text(text)
+        assert str(tmp_path/"run") in refused("train", drawn, *TINY, "--out", tmp_path/"run", "--resume")
+        assert (tmp_path/"run"/"run.json").read_text() == text
+
+def test_an_empty_column_that_the_split_was_made_by(drawn, bundle, tmp_path):
+    "The survey that is evaluated has the column, with nothing in it."
+    ok("train", drawn, *TINY, "--by", "video", "--out", tmp_path/"run")
+    pd.read_csv(drawn, keep_default_na=False).assign(video="").to_csv(drawn.parent/"no-videos.csv", index=False)
+    ok("evaluate", tmp_path/"run"/"bundle", drawn.parent/"no-videos.csv", "--out", tmp_path/"e")
+    assert json.loads((tmp_path/"e"/"metrics.json").read_text())["groups"] == "image"
 
 def test_a_folder_with_no_images(bundle, tmp_path):
     (tmp_path/"none"/"reef").mkdir(parents=True)
