@@ -7,12 +7,13 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/cli.html.md"""
 # %% auto #0
 __all__ = ['parser', 'main']
 
-# %% ../nbs/92_cli.ipynb #7935ff09
+# %% ../nbs/92_cli.ipynb #2731ba29
 import argparse
 import os
 import sys
 import traceback
 import warnings
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 from . import __version__
 from .core import SEED, OceanError
@@ -100,7 +101,7 @@ def parser(
     for add in (_drawn, _training, _using): add(commands)
     return out
 
-# %% ../nbs/92_cli.ipynb #11ccd9a9
+# %% ../nbs/92_cli.ipynb #b5e2b324
 def _line(
     e:Exception, # What went wrong
 )->str: # Without line breaks
@@ -108,6 +109,34 @@ def _line(
     if isinstance(e, OSError) and e.strerror: e = ": ".join(str(o) for o in (e.filename, e.strerror) if o)
     return " ".join(str(e).split())
 
+class _Patient:
+    "A stream that goes on in silence when its reader has gone"
+    def __init__(self, stream): self.stream = stream
+    def __getattr__(self, name): return getattr(self.stream, name)
+    def _try(self, act, *args):
+        try: return act(*args)
+        except BrokenPipeError: os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
+    def write(self, text): return self._try(self.stream.write, text)
+    def flush(self): return self._try(self.stream.flush)
+
+@contextmanager
+def _patient():
+    "Both streams, to the last line."
+    with redirect_stdout(_Patient(sys.stdout)) as out,redirect_stderr(_Patient(sys.stderr)) as err:
+        try: yield
+        finally: out.flush(), err.flush()
+
+# %% ../nbs/92_cli.ipynb #bb1dffc3
+def _warner(name):
+    "Prints each warning in one line, the first time."
+    said = set()
+    def show(message, *_):
+        if str(message) not in said: print(f"{name}: warning: {_line(message)}", file=sys.stderr)
+        said.add(str(message))
+    return show
+
+# %% ../nbs/92_cli.ipynb #e0e8a247
+@_patient()
 def main(
     argv=None, # Words after `ocean-fastai`; by default those of this process
 )->int: # Exit code
@@ -119,7 +148,7 @@ def main(
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning)  # of the libraries below, and nothing that a user could change
-            warnings.showwarning = lambda message, *_: print(f"{name}: warning: {message}", file=sys.stderr)
+            warnings.showwarning = _warner(name)
             from ocean_fastai import demo, run
             getattr(demo if command == "demo" else run, command)(**args)
     except KeyboardInterrupt:

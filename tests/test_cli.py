@@ -1,10 +1,11 @@
 "The command line end to end: each command in a process of its own, what it leaves, what it says and how it ends."
 import json
+import shlex
 import shutil
 
 import pandas as pd
 import pytest
-from jobs import TINY, apart, draw, here, ok, refused
+from jobs import TINY, apart, begin, draw, here, ok, refused
 from PIL import Image
 
 @pytest.fixture(scope="module")
@@ -123,6 +124,35 @@ def test_test_images_are_kept_to_the_end(drawn, home):
     assert "trained once more" in metrics["valid"]["what"] and "bundle/" in metrics["test"]["what"]
     assert set(pd.read_csv(home/"parts"/"test_predictions.csv").path) == set(df.path[df.split == "test"])
     assert {"test_report.html", "test_confusion.png", "refit_history.csv"} <= {p.name for p in (home/"parts").iterdir()}
+
+def test_training_rows_among_the_judged_are_told(run, drawn, home):
+    df = pd.read_csv(drawn, keep_default_na=False).assign(split=["train", "valid"]*12)
+    df.to_csv(drawn.parent/"known.csv", index=False)
+    _,err = ok("evaluate", run/"bundle", drawn.parent/"known.csv", "--out", home/"known")
+    assert "12 of the 24 images say `train`" in err
+    assert "12 of 24 images belong to the training part" in (home/"known"/"report.html").read_text(encoding="utf-8")
+    df[df.split == "valid"].to_csv(drawn.parent/"held.csv", index=False)
+    assert "train" not in ok("evaluate", run/"bundle", drawn.parent/"held.csv", "--out", home/"held")[1]
+
+@pytest.mark.parametrize("by", ["none", "video"])
+def test_a_test_part_that_is_given_up_is_told(drawn, home, by):
+    df = pd.read_csv(drawn, keep_default_na=False)
+    df.assign(split=df.video.map(lambda v: "test" if v < "v004" else "train")).to_csv(drawn.parent/"given-up.csv", index=False)
+    _,err = ok("train", drawn.parent/"given-up.csv", *TINY, "--by", by, "--out", home/f"given-up-{by}")
+    assert err.count("8 rows of the old split's test part may train now") == 1
+
+def test_a_reader_that_leaves_does_not_end_the_training(drawn, home):
+    "As with `ocean-fastai train ... | head -1`; both streams."
+    process = begin("train", drawn, *TINY, "--out", home/"unread")
+    process.stdout.close(), process.stderr.close()
+    assert process.wait(timeout=300) == 0
+    assert load(home/"unread"/"run.json")["status"] == "finished"
+
+def test_the_noted_command_can_be_repeated(run, home):
+    words = shlex.split(load(run/"run.json")["command"])
+    words[words.index("--out") + 1] = str(home/"again")
+    ok(*words[1:])
+    assert (home/"again"/"split.csv").read_bytes() == (run/"split.csv").read_bytes()
 
 def test_an_error_is_one_line_and_debug_shows_the_rest(home):
     code,out,err = apart("train", home/"nowhere", "--out", home/"bad")
