@@ -211,7 +211,7 @@ def _library_maps(model, x, wanted, method):
         if extra: replace_layer_recursive(model, extra["ablation_layer"], layer)
     return torch.from_numpy(np.stack(kept, 1)).to(x.device),logits,columns
 
-# %% ../../nbs/40_explain.cam.ipynb #12c912c8
+# %% ../../nbs/40_explain.cam.ipynb #2b504ffa
 def _checked(model, x):
     "A plain tensor on the network's device. Raises `OceanError` for what is no normalized batch."
     if x.ndim != 4 or not len(x) or not x.is_floating_point():
@@ -226,9 +226,8 @@ def _raw_maps(model, x, wanted, method):
     "Maps of one batch before the ReLU (N x K x h x w), logits, columns, and which images gave finite numbers"
     x = _checked(model, x)
     with _undisturbed(model):
-        try: out = _own_maps(model, x, wanted) if method == "gradcam" and _is_timm(model) else None
+        try: maps,logits,columns = (_own_maps(model, x, wanted) if method == "gradcam" and _is_timm(model) else None) or _library_maps(model, x, wanted, method)
         except AssertionError as e: raise OceanError(f"the network refuses images of {x.shape[-1]}x{x.shape[-2]} pixels ({e})") from e
-        maps,logits,columns = out or _library_maps(model, x, wanted, method)
     return maps.clone(),logits.clone(),columns,maps.isfinite().all(-1).all(-1).all(-1) & logits.isfinite().all(-1)
 
 # %% ../../nbs/40_explain.cam.ipynb #1e143243
@@ -331,7 +330,7 @@ def _pictures(cams, images):
     if any(c.ndim != 2 for c in cams): raise OceanError("one map an image is drawn, N x h x w; of all classes' maps choose one class, maps[:, k]")
     return list(images),cams,[""]*len(cams)
 
-# %% ../../nbs/40_explain.cam.ipynb #38d872a5
+# %% ../../nbs/40_explain.cam.ipynb #9901db96
 def show_cams(
     cams, # The table of `cam_maps`, or maps N x h x w
     images=None, # PIL images or H x W x 3 arrays to draw over; by default the table's own, as the network saw them
@@ -352,13 +351,13 @@ def show_cams(
         ctxs = axes.flat[:len(maps)]
     ctxs = np.ravel(np.array(ctxs, dtype=object))
     if not len(ctxs) == len(titles) == len(maps): raise OceanError(f"{len(ctxs)} axes and {len(titles)} titles for {len(maps)} maps; one for each is needed")
-    top,drawn = max([1.] + [float(m.max()) for m in maps if m is not None]),None
+    top,drawn = max((float(m.max()) for m in maps if m is not None), default=0),None
     for ax,image,cam,title in zip(ctxs, images, maps, titles):
         ax.axis("off")
         ax.set_title(title, fontsize=9, wrap=True)
         if image is None or cam is None: continue
         h,w = np.asarray(image).shape[:2]
         ax.imshow(image)
-        drawn = ax.imshow(cam, cmap=cmap, alpha=alpha, vmin=0, vmax=top, extent=(-.5, w - .5, h - .5, -.5), interpolation="bilinear")
+        drawn = ax.imshow(cam, cmap=cmap, alpha=alpha, vmin=0, vmax=top if top > 0 else 1, extent=(-.5, w - .5, h - .5, -.5), interpolation="bilinear")
     if drawn is not None: ctxs[0].figure.colorbar(drawn, ax=list(ctxs), shrink=.8)
     return ctxs
