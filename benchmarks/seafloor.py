@@ -43,7 +43,7 @@ def ours(df, weights, seed, tmp):
     df.to_csv(tmp/"manifest.csv", index=False)
     df[df.split == "test"].to_csv(tmp/"test.csv", index=False)
     subprocess.run([*cli, "train", tmp/"manifest.csv", "--out", run, "--target", "label", "--arch", ARCH, "--weights", weights, "--size", str(SIZE),
-                    "--crop", "1", "--by", "none", "--refit", "--seed", str(seed)], check=True, stdout=sys.stderr)
+                    "--crop", "1", "--refit", "--seed", str(seed)], check=True, stdout=sys.stderr)
     subprocess.run([*cli, "predict", run/"bundle", tmp/"test.csv", "--out", tmp/f"p{seed}.csv"], check=True, stdout=sys.stderr)
     print((run/"history.csv").read_text(), file=sys.stderr)
     return pd.read_csv(tmp/f"p{seed}.csv", dtype={"label": str}).label.to_numpy()

@@ -19,9 +19,10 @@ from ocean_fastai.train.losses import class_weights, ocean_loss
 from ocean_fastai.train.metrics import average_precision, balanced_accuracy, default_metrics, macro_f1, weighted_accuracy
 from ocean_fastai.train.models import load_weights, ocean_model
 from ocean_fastai.train.learner import ocean_learner, refit
-from ocean_fastai.evaluate.report import confusion, plot_confusion, report_page, scores, show_examples
 from ocean_fastai.train.tracking import wandb_tracking
 from ocean_fastai.infer.bundle import Bundle, load_bundle, save_bundle
 from ocean_fastai.infer.items import list_items
 from ocean_fastai.infer.predict import predict_table
 from ocean_fastai.explain.cam import cam_maps, show_cams
+from ocean_fastai.evaluate.scores import confusion, scores
+from ocean_fastai.evaluate.report import plot_confusion, report_page, show_examples

@@ -7,7 +7,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/demo.html.md"""
 # %% auto #0
 __all__ = ['demo']
 
-# %% ../nbs/91_demo.ipynb #a1263d9e
+# %% ../nbs/91_demo.ipynb #70724daa
 import time
 from pathlib import Path
 
@@ -18,7 +18,8 @@ from .core import OceanError
 from .data.augment import variants
 from .data.manifest import save_manifest
 from .data.splits import split_frames
-from .evaluate.report import confusion, plot_confusion, scores, show_examples
+from .evaluate.report import plot_confusion, show_examples
+from .evaluate.scores import confusion, scores
 from .geometry import Geometry
 from .images import open_image
 from .infer.predict import load_predictions

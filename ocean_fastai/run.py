@@ -7,7 +7,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/run.html.md"""
 # %% auto #0
 __all__ = ['read_labelled', 'train', 'predict', 'evaluate', 'synth']
 
-# %% ../nbs/90_run.ipynb #3ef69e06
+# %% ../nbs/90_run.ipynb #127cfd41
 import json
 import os
 import platform
@@ -31,7 +31,8 @@ from .core import SEED, ManifestError, OceanError, atomic_folder, atomic_path
 from .data.loaders import OceanDataLoaders
 from .data.manifest import check_manifest, few, manifest_from_csv, manifest_from_folder, target_columns
 from .data.splits import load_split, save_split
-from .evaluate.report import confusion, plot_confusion, report_page, summary_dict
+from .evaluate.report import plot_confusion, report_page
+from .evaluate.scores import confusion, summary_dict
 from .geometry import parse_size
 from .infer.bundle import load_bundle, save_bundle
 from .infer.predict import predict_table

@@ -72,7 +72,7 @@ def load_weights(
     model.load_state_dict(fits, strict=False)
     return sorted(k for k in own.keys() - fits.keys() if k.startswith(head))
 
-# %% ../../nbs/22_train.models.ipynb #c9d3c531
+# %% ../../nbs/22_train.models.ipynb #266077b0
 def ocean_model(
     arch:str, # A timm name
     n_out:int, # Logits: the sum of the targets' classes
@@ -81,6 +81,7 @@ def ocean_model(
 )->nn.Module: # timm's network with `n_out` logits
     "A timm network. Raises `WeightsError` for an unknown name, weights that can't be had, or a file that doesn't fit."
     _check_arch(arch)
+    fresh = False
     if weights == "hub":
         try: model = timm.create_model(arch, pretrained=True, num_classes=n_out, **kwargs)
         except (OSError, RuntimeError, ValueError) as e:
@@ -88,8 +89,10 @@ def ocean_model(
                                f"weights='{arch}.safetensors', or start from random ones with weights=None (on the command line: --weights FILE or none)") from e
     else:
         model = timm.create_model(arch, pretrained=False, num_classes=n_out, **kwargs)
-        if weights not in (None, "none"): load_weights(model, weights, arch)
-    classifier_of(model)
+        if weights not in (None, "none"): fresh = bool(load_weights(model, weights, arch))
+    head = classifier_of(model)
+    if fresh or weights == "hub" and n_out != model.pretrained_cfg["num_classes"]:
+        for p in head.parameters(): nn.init.zeros_(p)
     return model
 
 # %% ../../nbs/22_train.models.ipynb #af8d90ed
