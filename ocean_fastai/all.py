@@ -23,5 +23,6 @@ from ocean_fastai.train.tracking import wandb_tracking
 from ocean_fastai.infer.bundle import Bundle, load_bundle, save_bundle
 from ocean_fastai.infer.items import list_items
 from ocean_fastai.infer.predict import predict_table
+from ocean_fastai.explain.cam import cam_maps, show_cams
 from ocean_fastai.evaluate.scores import confusion, scores
 from ocean_fastai.evaluate.report import plot_confusion, report_page, show_examples
