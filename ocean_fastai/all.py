@@ -2,7 +2,7 @@
 
 from fastai.vision.all import *
 
-from ocean_fastai.core import (SEED, VOCABS, AugmentError, BundleError, ImageError, ManifestError, OceanError, SplitError, WeightsError,
+from ocean_fastai.core import (SEED, VOCABS, AugmentError, BoxError, BundleError, ImageError, ManifestError, OceanError, SplitError, WeightsError,
     canonical, class_colours)
 from ocean_fastai.geometry import Geometry, Mapping, ROVCrop, parse_size
 from ocean_fastai.images import cache_images, list_images, open_image
@@ -12,6 +12,7 @@ from ocean_fastai.synth.scene import draw_scene
 from ocean_fastai.synth.dataset import draw_dataset
 from ocean_fastai.data.manifest import (check_manifest, classes_of, image_paths, label_matrix, load_manifest, manifest_from_csv,
     manifest_from_folder, save_manifest, target_columns)
+from ocean_fastai.data.boxes import boxes_to_labels, check_boxes, read_coco, read_voc, read_yolo, show_boxes, write_coco, write_yolo
 from ocean_fastai.data.splits import load_split, save_split, split_frames, split_hash
 from ocean_fastai.data.augment import AlbumentationsTransform, ocean_augs, recipes, show_augs
 from ocean_fastai.data.loaders import OceanDataLoaders

@@ -22,8 +22,8 @@ import pandas as pd
 from ..core import ManifestError, OceanError, atomic_path, canonical
 from ..images import list_images
 
-# %% ../../nbs/10_data.manifest.ipynb #4cb5bb39
-RESERVED = ("path", "video", "time", "lat", "lon", "depth", "group", "split", "cached", "error")
+# %% ../../nbs/10_data.manifest.ipynb #4abfc327
+RESERVED = ("path", "video", "time", "lat", "lon", "depth", "width", "height", "group", "split", "cached", "error")
 SPLIT_NAMES = {"train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test", "testing": "test"}
 MANIFEST_SUFFIXES = (".csv", ".parquet")
 
