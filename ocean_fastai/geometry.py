@@ -99,11 +99,13 @@ def _middle(n, part):
     keep = max(1, round(n*part))
     return (n - keep)//2, (n - keep)//2 + keep
 
-# %% ../nbs/01_geometry.ipynb #c25979be
+# %% ../nbs/01_geometry.ipynb #b370bec0
+_LONGEST = 65_500 # Pixels
+
 def parse_size(
     size, # 512, "512", "512x288" or (512, 288)
 )->tuple: # Width and height, pixels
-    "Width and height from any of the ways to write a size. Raises `OceanError` for anything else."
+    "Width and height from any of the ways to write a size. Raises `OceanError` for anything else, or a side above 65,500."
     if isinstance(size, (int, np.integer)): size = (size, size)
     if isinstance(size, str):
         if not (m := re.fullmatch(r"\s*(\d+)\s*(?:[xX×]\s*(\d+)\s*)?", size)): raise OceanError(f"size {size!r}: write one number or WIDTHxHEIGHT, as 512 or 512x288")
@@ -111,6 +113,7 @@ def parse_size(
     try: w,h = (int(n) for n in size)
     except (TypeError, ValueError): raise OceanError(f"size {size!r}: give one number or (width, height) in pixels") from None
     if min(w, h) < 1: raise OceanError(f"size {w}x{h}: both sides need at least one pixel")
+    if max(w, h) > _LONGEST: raise OceanError(f"size {w}x{h}: a side may have {_LONGEST:,} pixels at most; write what the network shall see, as 512 or 512x288")
     return w,h
 
 # %% ../nbs/01_geometry.ipynb #83d3ffee

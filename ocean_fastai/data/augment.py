@@ -63,29 +63,29 @@ class AlbumentationsTransform(DisplayedTransform):
 
     def encodes(self, img:PILImage): return type(img)(Image.fromarray(augment(np.array(img), self.aug, random.getrandbits(64))))
 
-# %% ../../nbs/14_data.augment.ipynb #9b271514
+# %% ../../nbs/14_data.augment.ipynb #e0d99c8d
 LEVELS = {"light": .5, "medium": 1., "strong": 1.5}
 
 def _resolution(k:float): # Strength, 1 is medium
     "Blur by motion and focus, loss of pixels, compression."
     areas = {"downscale": cv2.INTER_AREA, "upscale": cv2.INTER_LINEAR}
-    return [A.MotionBlur(blur_limit=(3, 3 + 2*round(2*k)), p=.2*k),
-            A.GaussianBlur(blur_limit=0, sigma_limit=(.5, .5 + k), p=.2*k),
-            A.Downscale(scale_range=(1 - .5*k, 1 - .1*k), interpolation_pair=areas, p=.2*k),
-            A.ImageCompression(quality_range=(round(100 - 50*k), 90), p=.2*k)]
+    return [A.MotionBlur(blur_limit=(3, 3 + 2*round(2*k)), p=.1*k),
+            A.GaussianBlur(blur_limit=0, sigma_limit=(.5, .5 + k), p=.1*k),
+            A.Downscale(scale_range=(1 - .5*k, 1 - .1*k), interpolation_pair=areas, p=.1*k),
+            A.ImageCompression(quality_range=(round(100 - 50*k), 90), p=.15*k)]
 
 def _optics(k:float): # Strength, 1 is medium
     "Light, exposure, and the colour of the water."
-    return [A.RandomBrightnessContrast(brightness_limit=.2*k, contrast_limit=.2*k, p=.4*k),
-            A.HueSaturationValue(hue_shift_limit=8*k, sat_shift_limit=30*k, val_shift_limit=0, p=.3*k),
-            A.MultiplicativeNoise(multiplier=(1 - .15*k, 1 + .15*k), per_channel=True, p=.3*k)]
+    return [A.RandomBrightnessContrast(brightness_limit=.2*k, contrast_limit=.2*k, p=.5),
+            A.HueSaturationValue(hue_shift_limit=6*k, sat_shift_limit=20*k, val_shift_limit=0, p=.4),
+            A.MultiplicativeNoise(multiplier=(1 - .15*k, 1 + .15*k), per_channel=True, p=.1*k)]
 
 def _viewpoint(k:float): # Strength, 1 is medium
     "Where the camera is and how it is tilted."
     edge = {"border_mode": cv2.BORDER_REFLECT_101}
-    return [A.HorizontalFlip(p=.5),
-            A.Affine(translate_percent=(-.06*k, .06*k), scale=(1 - .1*k, 1 + .15*k), rotate=(-10*k, 10*k), p=.4*k, **edge),
-            A.Perspective(scale=(.02*k, .08*k), p=.3*k, **edge)]
+    return [A.HorizontalFlip(p=.5), A.VerticalFlip(p=.5),
+            A.Affine(translate_percent=(-.08*k, .08*k), scale=(1 - .15*k, 1 + .2*k), rotate=(-15*k, 15*k), p=.7, **edge),
+            A.Perspective(scale=(.02*k, .06*k), p=.2*k, **edge)]
 
 _CHALLENGES = {"resolution": _resolution, "optics": _optics, "viewpoint": _viewpoint}
 

@@ -7,8 +7,9 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/data.loaders.html.md"""
 # %% auto #0
 __all__ = ['OpenImage', 'ocean_block', 'OceanDataLoaders']
 
-# %% ../../nbs/15_data.loaders.ipynb #e6de6830
+# %% ../../nbs/15_data.loaders.ipynb #e69c5112
 import random
+import warnings
 from math import nan
 from pathlib import Path
 
@@ -27,9 +28,9 @@ from .augment import AlbumentationsTransform, ocean_augs
 from .manifest import RESERVED, check_manifest, classes_of, image_paths, is_multilabel, label_matrix, manifest_from_csv, manifest_from_folder, parse_cell, target_columns
 from .splits import split_frames, split_hash
 from ..geometry import Geometry, parse_size
-from ..images import cache_images, open_image
+from ..images import cache_images, from_pil, open_image
 
-# %% ../../nbs/15_data.loaders.ipynb #aac8fa96
+# %% ../../nbs/15_data.loaders.ipynb #fa261a0d
 class OpenImage(Transform):
     "A row of a manifest, a path, a PIL image or an array -> `PILImage`, cropped and squished. Raises `ImageError` with path and reason."
     def __init__(self,
@@ -42,10 +43,8 @@ class OpenImage(Transform):
         if isinstance(o, pd.Series):
             if isinstance(o.get("cached"), str): return PILImage(open_image(o["cached"]))
             o = o["path"]
-        if isinstance(o, np.ndarray): o = Image.fromarray(o)
-        if not isinstance(o, Image.Image): return PILImage(open_image(o, self.geometry))
-        size,box = self.geometry.out_size(o.size),self.geometry.box(o.size)
-        return PILImage(o.convert("RGB").resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=2.))
+        read = from_pil if isinstance(o, (Image.Image, np.ndarray)) else open_image
+        return PILImage(read(o, self.geometry))
 
 # %% ../../nbs/15_data.loaders.ipynb #a995040f
 class _Label(Transform):
@@ -86,7 +85,7 @@ def ocean_block(
                              MultiCategoryBlock(encoded=True, vocab=classes) if multi else CategoryBlock(vocab=classes, sort=False)),
                      get_y=_Labels(target, classes) if multi else _Label(target), splitter=_by_split, item_tfms=item_tfms, batch_tfms=batch_tfms)
 
-# %% ../../nbs/15_data.loaders.ipynb #015bd6ad
+# %% ../../nbs/15_data.loaders.ipynb #84ad9764
 def _rows_to_learn(df, target, vocab, multi, folder):
     "The labelled rows, the classes, and whether a row can have several of them."
     if isinstance(target, (list, tuple)):
@@ -103,11 +102,15 @@ def _rows_to_learn(df, target, vocab, multi, folder):
         raise OceanError(f"{target}: nothing to learn, all {len(df)} images say the same ({df[target].iloc[0]}); add images of another class")
     return df,target,classes,several or bool(multi)
 
-def _cached_rows(df, cache, geometry, verbose):
-    "The rows with their images cached; refuses those that can't be read."
+def _cached_rows(df, target, cache, geometry, verbose):
+    "The rows with their images cached; refuses those that can't be read, and warns of one picture under two labels."
     out = cache_images(df, cache, geometry, progress=verbose)
     if bad := [f"{path}: {error}" for path,error in zip(out["path"], out["error"]) if isinstance(error, str)]:
         raise OceanError(f"{len(bad)} of {len(out)} images can't be read: {'; '.join(bad[:3])}{'; ...' if len(bad) > 3 else ''} (to train without them: df = cache_images(df, {str(cache)!r}, geometry); df = df[df.error.isna()])")
+    labels = out[target].map(lambda cell: str(sorted(parse_cell(cell).items())))
+    if twins := [rows for _,rows in out.groupby("cached") if labels[rows.index].nunique() > 1]:
+        said = [" = ".join(f"{path} ({label})" for path,label in zip(rows["path"], rows[target])) for rows in twins[:3]]
+        warnings.warn(f"{target}: {len(twins)} pictures stand under several labels, in files with the same bytes: {'; '.join(said)}{'; ...'*(len(twins) > 3)}; keep one file of each", stacklevel=3)
     return out
 
 # %% ../../nbs/15_data.loaders.ipynb #04aee7b2
@@ -155,7 +158,7 @@ def _items(df, target):
     out.attrs = {} # pandas copies them with every row
     return out
 
-# %% ../../nbs/15_data.loaders.ipynb #aebda4e9
+# %% ../../nbs/15_data.loaders.ipynb #7ec54c96
 @patch(cls_method=True)
 def from_manifest(cls:OceanDataLoaders,
     df:pd.DataFrame, # A manifest
@@ -184,7 +187,7 @@ def from_manifest(cls:OceanDataLoaders,
     df,target,classes,multi = _rows_to_learn(df, target, vocab, multi, folder)
     df = split_frames(df, valid=valid, by=by, stratify=target, seed=seed, verbose=verbose).drop(columns=["cached", "error"], errors="ignore")
     used = df[df["split"] != "test"]
-    if cache is not None: used = _cached_rows(used, cache, geometry, verbose)
+    if cache is not None: used = _cached_rows(used, target, cache, geometry, verbose)
     n_train = int((used["split"] == "train").sum()) # At least 1: split_frames sees to that
     targets,multilabel = {target: classes},[target] if multi else []
     dls = ocean_block(targets, multilabel, geometry, tfms, batch_tfms).dataloaders(

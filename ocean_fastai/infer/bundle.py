@@ -8,10 +8,11 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/infer.bundle.html.md"""
 __all__ = ['FORMAT_VERSION', 'WEIGHTS', 'CONFIG', 'CARD', 'learner_config', 'save_bundle', 'probabilities', 'Bundle',
            'load_bundle']
 
-# %% ../../nbs/30_infer.bundle.ipynb #23074e28
+# %% ../../nbs/30_infer.bundle.ipynb #f6f59c57
 import json
 import math
 import platform
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -96,7 +97,26 @@ def _figures(learn):
     rows = history[(history["stage"] == stage) & (history["epoch"] == epoch)].dropna(axis=1)
     return {f"validation: {k}": v for row in rows.to_dict("records") for k,v in row.items() if k not in ("stage", "epoch", "train_loss", "lr", "seconds")}
 
-# %% ../../nbs/30_infer.bundle.ipynb #97048399
+# %% ../../nbs/30_infer.bundle.ipynb #f92ad636
+_MODEL_ARGS = ("img_size", "patch_size", "window_size", "global_pool", "act_layer", "norm_layer", "aa_layer", "output_stride", "stem_type", "stem_width", "base_width", "cardinality",
+               "avg_down", "class_token", "reg_tokens", "init_values", "qkv_bias", "qk_norm", "head_init_scale", "mlp_ratio", "drop_rate", "drop_path_rate", "drop_block_rate",
+               "attn_drop_rate", "proj_drop_rate", "pos_drop_rate", "patch_drop_rate")
+
+def _is_plain(v):
+    "A number, a text, or a list of them?"
+    return isinstance(v, (bool, int, float, str)) or isinstance(v, (list, tuple)) and all(isinstance(o, (int, float, str)) for o in v)
+
+def _model_args(
+    learn, # A learner, or anything with a `model`
+)->dict: # What `timm.create_model` needs besides name and classes
+    "The arguments the network was made with. Raises `BundleError` for one that a bundle can't keep."
+    given = {**getattr(learn.model, "_model_args", {}), **((getattr(learn, "made_with", None) or {}).get("model_args") or {})}
+    args = {k: v for k,v in given.items() if v is not None and k != "num_classes"}
+    if lost := [f"{k}={v!r}" for k,v in args.items() if k not in _MODEL_ARGS or not _is_plain(v)]:
+        raise BundleError(f"this network was made with {', '.join(lost)}, which a bundle can't keep; it keeps texts, numbers and lists of them for {', '.join(_MODEL_ARGS)}")
+    return args
+
+# %% ../../nbs/30_infer.bundle.ipynb #acfd58fd
 def learner_config(
     learn, # A learner made by `ocean_learner`, or anything with its `model`, `arch`, `norm` and `dls`
     thresholds=None, # {target: {class: probability}} for multi-label targets; 0.5 by default
@@ -111,18 +131,15 @@ def learner_config(
     n,norm,size = sum(map(len, targets.values())),[list(map(float, o)) for o in learn.norm],dls.geometry.size
     if size is None: raise BundleError("the loaders squish to no size, so the network's input is not known; give them size=")
     names = [c if len(targets) == 1 else f"{t}: {c}" for t,cs in targets.items() for c in cs]
-    args = {k: v for k,v in getattr(model, "_model_args", {}).items() if k in _MODEL_ARGS}
     summary = {"data": _data_summary(dls), "fit": getattr(learn, "fit_summary", None), "figures": _figures(learn) if figures is None else figures, "split": getattr(getattr(dls, "manifest", None), "attrs", {}).get("split")}
-    config = {"format_version": FORMAT_VERSION, "architecture": learn.arch, "num_classes": n, "model_args": args, "targets": targets, "multilabel": multi,
+    config = {"format_version": FORMAT_VERSION, "architecture": learn.arch, "num_classes": n, "model_args": _model_args(learn), "targets": targets, "multilabel": multi,
               "thresholds": _thresholds(thresholds, targets, multi), "geometry": dls.geometry.to_dict(), "normalization": dict(zip(("mean", "std"), norm)),
               "training": summary, "split_hash": getattr(dls, "split_hash", None),
               "versions": {"python": platform.python_version(), "ocean-fastai": __version__, **{p: version(p) for p in _PACKAGES}},
               "pretrained_cfg": _timm_config(model, n, size, norm, names)}
     return _check_config(_plain(config), "this learner")
 
-_MODEL_ARGS = ("img_size", "global_pool")
-
-# %% ../../nbs/30_infer.bundle.ipynb #d06fd263
+# %% ../../nbs/30_infer.bundle.ipynb #2f99807e
 _NEEDED = {"format_version": int, "architecture": str, "num_classes": int, "targets": dict, "multilabel": list, "thresholds": dict, "geometry": dict,
            "normalization": dict, "pretrained_cfg": dict}
 
@@ -141,6 +158,8 @@ def _check_config(
             raise BundleError(f"{where}: the classes of {t!r} must be different names, at least one")
     if (total := sum(map(len, targets.values()))) != n or config["pretrained_cfg"].get("num_classes") != n:
         raise BundleError(f"{where}: targets name {total} classes, num_classes is {n} and {config['pretrained_cfg'].get('num_classes')} for timm; they must be one number")
+    if not isinstance(args := config.get("model_args") or {}, dict) or (lost := [k for k,v in args.items() if k not in _MODEL_ARGS or not _is_plain(v)]):
+        raise BundleError(f"{where}: model_args: {', '.join(lost) if isinstance(args, dict) else repr(args)} can't be used; known are {', '.join(_MODEL_ARGS)}")
     if odd := set(config["multilabel"]) - set(targets): raise BundleError(f"{where}: multilabel names {', '.join(map(repr, sorted(odd)))}, which is no target")
     return _check_numbers(config, where)
 
@@ -213,7 +232,35 @@ def _card_end(notes):
               "- Other cameras, depths, places and light than those of its training images were not tried unless a note says so; check it on labelled images of your own first.")
     return [("How to use it", use), ("Limits", limits)] + ([("Notes", str(notes))] if notes else [])
 
-# %% ../../nbs/30_infer.bundle.ipynb #bb98800d
+# %% ../../nbs/30_infer.bundle.ipynb #ec011813
+@contextmanager
+def _in_eval(model):
+    "Within the block `model` is in evaluation mode; afterwards each of its layers is as before."
+    modes = {m: m.training for m in model.modules()}
+    model.eval()
+    try: yield model
+    finally:
+        for module,mode in modes.items(): module.training = mode
+
+@torch.no_grad()
+def _check_same(
+    model, # The learner's network
+    saved, # The `Bundle` on the same device
+):
+    "Raise `BundleError` unless both give the same features and logits for noise, but for rounding."
+    w,h = saved.geometry.size
+    x = torch.randn(1, 3, h, w, generator=torch.Generator().manual_seed(0)).to(saved.device)
+    with _in_eval(model):
+        for step in ("forward_features", "forward"): # The logits of a classifier that hasn't learnt yet are all zero
+            if not hasattr(model, step): continue
+            a,b = (getattr(m, step)(x) for m in (model, saved.model))
+            if not (torch.is_tensor(a) and torch.is_tensor(b)): continue
+            far = (a - b).abs().max().item() if a.shape == b.shape else math.inf
+            if far > 1e-2*a.abs().max().item() + 1e-6:
+                raise BundleError(f"the network that a bundle would give back computes something else than this one (by up to {far:.3g}, of {a.abs().max().item():.3g}); "
+                                  "it was made with arguments, or changed by hand in a way, that timm's name for it and its tensors don't tell")
+
+# %% ../../nbs/30_infer.bundle.ipynb #b7339e85
 def save_bundle(
     learn, # A learner made by `ocean_learner`
     folder, # Must not exist yet, or be empty
@@ -227,10 +274,16 @@ def save_bundle(
     if bad := [k for k,v in state.items() if not v.isfinite().all()]: raise BundleError(f"{len(bad)} tensors of the network hold numbers that aren't finite, as {bad[0]}; training went astray")
     with atomic_folder(folder) as temp:
         save_file(state, temp/WEIGHTS, metadata={"format": "pt"})
-        config |= {"notes": notes and str(notes), "checksums": {WEIGHTS: file_hash(temp/WEIGHTS)}}
+        config |= {"notes": notes and str(notes)}
+        config["checksums"] = {WEIGHTS: file_hash(temp/WEIGHTS), CONFIG: _config_hash(config)}
         (temp/CONFIG).write_text(json.dumps(config, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
         (temp/CARD).write_text(_card(config, notes), encoding="utf-8")
+        _check_same(learn.model, load_bundle(temp, next(learn.model.parameters()).device))
     return Path(folder)
+
+def _config_hash(config):
+    "What a config is known by: all of it but the checksums"
+    return content_hash({k: v for k,v in config.items() if k != "checksums"})
 
 # %% ../../nbs/30_infer.bundle.ipynb #0a822158
 def probabilities(
@@ -242,7 +295,7 @@ def probabilities(
     parts = logits.float().split([len(cs) for cs in targets.values()], dim=1)
     return {t: part.sigmoid() if t in multilabel else part.softmax(1) for t,part in zip(targets, parts)}
 
-# %% ../../nbs/30_infer.bundle.ipynb #bf943d26
+# %% ../../nbs/30_infer.bundle.ipynb #829128e2
 class Bundle:
     "A network with its classes, geometry, normalization and thresholds; made by `load_bundle`"
     def __init__(self,
@@ -264,8 +317,8 @@ class Bundle:
     @property
     def identity(self)->str: # 64 hexadecimal digits
         "A hash of everything that predictions depend on."
-        keys = ("architecture", "targets", "multilabel", "thresholds", "geometry", "normalization", "checksums")
-        return content_hash({k: self.config.get(k) for k in keys})
+        keys = ("architecture", "model_args", "targets", "multilabel", "thresholds", "geometry", "normalization")
+        return content_hash({"weights": (self.config.get("checksums") or {}).get(WEIGHTS), **{k: self.config.get(k) for k in keys}})
 
     def __repr__(self):
         says = "; ".join(f"{t}{' (several)' if t in self.multilabel else ''}: {', '.join(cs)}" for t,cs in self.targets.items())
@@ -281,7 +334,7 @@ def normalize(self:Bundle,
     mean,std = (torch.tensor(o, device=self.device).view(1, 3, 1, 1) for o in (self.mean, self.std))
     return scaled.sub_(mean).div_(std).contiguous(memory_format=torch.channels_last)
 
-# %% ../../nbs/30_infer.bundle.ipynb #e1338d05
+# %% ../../nbs/30_infer.bundle.ipynb #d44d1e42
 def load_bundle(
     folder, # What `save_bundle` wrote
     device=None, # "cpu", "cuda", ...; by default CUDA where there is one
@@ -289,10 +342,11 @@ def load_bundle(
     "Read a bundle. Raises `BundleError` that names what is missing, damaged or contradictory."
     folder = Path(folder)
     config = _check_config(_read_config(folder), folder/CONFIG)
+    if (said := _checksum(config, folder/CONFIG)) != _config_hash(config):
+        raise BundleError(f"{folder/CONFIG}: was changed after it was saved (its checksum differs from {said[:8]}...); copy the bundle anew, or save it again with what you want changed")
     state = _read_weights(folder/WEIGHTS, config)
-    args = {k: v for k,v in (config.get("model_args") or {}).items() if k in _MODEL_ARGS}
-    try: model = timm.create_model(config["architecture"], pretrained=False, num_classes=config["num_classes"], **args)
-    except (RuntimeError, TypeError, ValueError) as e: raise BundleError(f"{folder/CONFIG}: timm can't make this {config['architecture']} ({e})") from e
+    try: model = timm.create_model(config["architecture"], pretrained=False, num_classes=config["num_classes"], **(config.get("model_args") or {}))
+    except (RuntimeError, TypeError, ValueError, AssertionError, NotImplementedError, KeyError, AttributeError) as e: raise BundleError(f"{folder/CONFIG}: timm can't make this {config['architecture']} ({e})") from e
     own = model.state_dict()
     wrong = {"missing": own.keys() - state.keys(), "unknown": state.keys() - own.keys(), "of another shape": {k for k in own.keys() & state.keys() if own[k].shape != state[k].shape}}
     if any(wrong.values()):
@@ -302,7 +356,7 @@ def load_bundle(
     model.requires_grad_(False).eval()
     return Bundle(model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"), memory_format=torch.channels_last), config, folder)
 
-# %% ../../nbs/30_infer.bundle.ipynb #373bbd98
+# %% ../../nbs/30_infer.bundle.ipynb #8ada70f1
 def _read_config(folder):
     "What config.json holds, or a `BundleError` that says why it can't be read"
     if not folder.is_dir(): raise BundleError(f"{folder}: is not a folder; give the folder that save_bundle wrote")
@@ -311,12 +365,16 @@ def _read_config(folder):
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as e: raise BundleError(f"{folder/CONFIG}: is not valid JSON ({e})") from e
     except OSError as e: raise BundleError(f"{folder/CONFIG}: can't be read ({e})") from e
 
+def _checksum(config, path):
+    "What the config says that the hash of one of the bundle's files is"
+    sums = config.get("checksums")
+    if not isinstance(sums, dict) or not isinstance(sums.get(path.name), str): raise BundleError(f"{path.parent/CONFIG}: holds no checksum of {path.name}")
+    return sums[path.name]
+
 def _read_weights(path, config):
     "The tensors, if they are those that were saved"
-    said = (config.get("checksums") or {}).get(path.name) if isinstance(config.get("checksums"), dict) else None
     if not path.is_file(): raise BundleError(f"{path.parent}: is not a whole model bundle, there is no {path.name} in it")
-    if not said: raise BundleError(f"{path.parent/CONFIG}: holds no checksum of {path.name}")
     try:
-        if file_hash(path) != said: raise BundleError(f"{path}: is damaged or not the file that was saved (its checksum differs); copy the bundle anew")
+        if file_hash(path) != _checksum(config, path): raise BundleError(f"{path}: is damaged or not the file that was saved (its checksum differs); copy the bundle anew")
         return load_file(path)
     except (SafetensorError, OSError) as e: raise BundleError(f"{path}: can't be read ({e})") from e

@@ -7,7 +7,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/infer.items.html.md"""
 # %% auto #0
 __all__ = ['VIDEO_SUFFIXES', 'is_video', 'video_times', 'VideoFrames', 'list_items', 'Reader', 'read_ahead', 'default_workers']
 
-# %% ../../nbs/31_infer.items.ipynb #cf43dd74
+# %% ../../nbs/31_infer.items.ipynb #df06c4f4
 import glob
 import os
 from collections import deque
@@ -23,7 +23,7 @@ from PIL import Image
 from ..core import ImageError, OceanError
 from ..data.manifest import image_paths, is_manifest_file, load_manifest
 from ..geometry import Geometry
-from ..images import IMAGE_SUFFIXES, _decoded, list_images, open_image
+from ..images import IMAGE_SUFFIXES, from_pil, list_images, open_image
 
 # %% ../../nbs/31_infer.items.ipynb #17aa68ae
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".mts", ".m2ts")
@@ -76,9 +76,9 @@ class VideoFrames:
         if not fine: raise ImageError(path, f"the frame at {self.time:g} s can't be decoded")
         return Image.fromarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)),self.time
 
-# %% ../../nbs/31_infer.items.ipynb #53ae79c8
+# %% ../../nbs/31_infer.items.ipynb #1ab1269f
 def list_items(
-    source, # A folder, a glob, a path, a manifest (table or file), a video, an image in memory, or a list of paths and images
+    source, # A folder of images and videos, a glob, a path, a manifest (table or file), a video, an image in memory, or a list of paths and images
     every_s:float=1., # Seconds between the frames of a video
 )->pd.DataFrame: # `path`, and where needed `time` (of a video's frame, seconds) and `image` (in memory)
     "A table of what is to be predicted. Raises `OceanError` for nothing there, or what it can't be made of."
@@ -93,16 +93,16 @@ def list_items(
 
 def _items_of(things):
     "Paths and images in memory as a table"
-    images = [Image.fromarray(o) if isinstance(o, np.ndarray) else o if isinstance(o, Image.Image) else None for o in things]
+    images = [o if isinstance(o, (Image.Image, np.ndarray)) else None for o in things]
     names = [str(o) if im is None else getattr(im, "filename", "") or f"image {i}" for i,(o,im) in enumerate(zip(things, images))]
     df = pd.DataFrame({"path": pd.Series(names, dtype=object)})
     return df.assign(image=pd.Series(images, dtype=object)) if any(im is not None for im in images) else df
 
-# %% ../../nbs/31_infer.items.ipynb #4eeac760
+# %% ../../nbs/31_infer.items.ipynb #667e9f77
 def _items_at(source):
     "What a path or a glob stands for, as a table"
     path,known = Path(source),(*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
-    if path.is_dir(): return _items_of(list_images(path))
+    if path.is_dir(): return _items_of(list_images(path, known))
     if is_manifest_file(path): return load_manifest(path)
     if path.exists():
         if path.suffix.lower() in known: return _items_of([source])
@@ -124,7 +124,7 @@ def _with_frames(df, paths, every_s):
             except ImageError: times.append([np.nan])
     return df.assign(time=times).explode("time", ignore_index=True).astype({"time": float})
 
-# %% ../../nbs/31_infer.items.ipynb #b9867770
+# %% ../../nbs/31_infer.items.ipynb #a15cc8e8
 class Reader:
     "Reads the rows of a table of items, one at a time; frames of videos in order"
     def __init__(self,
@@ -141,11 +141,11 @@ class Reader:
         "One item as the network is to see it. Doesn't raise for an image: an archive has bad ones."
         t = np.nan
         try:
-            if self.images[i] is not None: image = _decoded(self.images[i].copy(), self.geometry, None)
+            if self.images[i] is not None: image = from_pil(self.images[i], self.geometry)
             elif self.videos[i]:
                 t = self.times[i]
                 frame,t = self.frames(self.paths[i], t)
-                image = _decoded(frame, self.geometry, None)
+                image = from_pil(frame, self.geometry)
             elif isinstance(self.cached[i], str): image = open_image(self.cached[i])
             elif isinstance(self.errors[i], str): return None,t,self.errors[i]
             else: image = open_image(self.paths[i], self.geometry)

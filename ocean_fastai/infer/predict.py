@@ -94,7 +94,7 @@ def _items_hash(df):
     "What a list of items is known by: paths as given, where they lead, and times"
     return content_hash([df["path"].astype(str).tolist(), [str(p) for p in image_paths(df)], df["time"].astype(str).tolist() if "time" in df else None])
 
-# %% ../../nbs/32_infer.predict.ipynb #7c52453b
+# %% ../../nbs/32_infer.predict.ipynb #781be81a
 class _Run:
     "The files of a run that is done in parts"
     def __init__(self, out, plan, resume):
@@ -116,10 +116,20 @@ class _Run:
     def _check(self):
         "Raise `OceanError` if what is there was made by another model, or of other items."
         if not self.record.is_file(): raise OceanError(f"{self.out}: exists, but {self.record.name}, which tells what it was made of, does not; remove it or choose another name")
-        there = json.loads(self.record.read_text())
+        there = self._noted()
         if differs := [k for k in ("model", "items") if there.get(k) != self.plan[k]]:
             raise OceanError(f"{self.out}: was begun with other {' and '.join(differs)}; resume with the same, or choose another name")
         self.plan = there
+
+    def _noted(self):
+        "What the record says; one that a full disk cut short says nothing, and what it stood for can't be known."
+        try:
+            there = json.loads(self.record.read_text(encoding="utf-8"))
+            if not all(isinstance(there[k], int) and there[k] > 0 for k in ("bs", "part_rows")): raise ValueError("bs and part_rows must be numbers above 0")
+            return there
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as e:
+            name = self.out.name
+            raise OceanError(f"{self.record}: can't be read as the record of a run ({type(e).__name__}: {e}); remove {name}, {name}.run.json and {name}.part-* and begin anew, or choose another name") from e
 
 # %% ../../nbs/32_infer.predict.ipynb #9e2babf3
 @patch
