@@ -50,14 +50,14 @@ def _normalize_as(dls, mean, std):
     for dl in dls.loaders: dl.after_batch = type(dl.after_batch)(L(f for f in dl.after_batch.fs if not isinstance(f, Normalize)))
     dls.add_tfms([Normalize.from_stats(mean, std, cuda=_on_gpu(dls))], "after_batch")
 
-# %% ../../nbs/23_train.learner.ipynb #82e4266b
+# %% ../../nbs/23_train.learner.ipynb #8d3aa3c4
 def ocean_learner(
     dls, # `OceanDataLoaders`
     arch:str="resnet34", # A timm name
     weights="hub", # "hub", a file (.safetensors, .pth), or None for random ones
     weighted:bool=True, # Weigh classes inverse to their frequency in training?
     loss_func=None, # By default `ocean_loss(dls, weighted)`
-    metrics=None, # By default `default_metrics(dls)`; the first one decides which epoch is best
+    metrics=None, # By default `default_metrics(dls)`
     seed:int=SEED, # For the classifier's first weights, shuffling and augmentation
     cbs=None, # More fastai callbacks
     model_args:dict=None, # Passed on to `timm.create_model`, such as `{"drop_rate": .2}`
@@ -99,9 +99,7 @@ class _Log:
             (temp/"state.json").write_text(json.dumps(dict(plan=self.plan, rows=self.rows, best_at=self.best_at, opt=numbers)))
         for folder in old: shutil.rmtree(folder)
 
-# %% ../../nbs/23_train.learner.ipynb #62135767
-_LOWER = ("loss", "error", "mse", "mae", "perplexity") # Parts of the names of metrics of which less is better
-
+# %% ../../nbs/23_train.learner.ipynb #0aed0e50
 @patch
 def load(self:_Log, model, device):
     "Go on from the last whole epoch, if there is one. Raises `OceanError` if it was left by another run."
@@ -127,11 +125,9 @@ def waited(self:_Log, stage):
     return len(merits) - 1 - merits.index(max(merits))
 
 def _merit(row):
-    "What epochs are compared by: the first metric, then the validation loss; without validation, the later the better."
+    "What epochs are compared by: the validation loss; without validation, the later the better."
     if "valid_loss" not in row: return [row["stage"] == "body", row["epoch"]]
-    name = list(row)[4]
-    first = 0. if name == "lr" else -row[name] if any(word in name for word in _LOWER) else row[name]
-    return [-1e30 if isnan(o) else o for o in (first, -row["valid_loss"])]
+    return [-1e30 if isnan(row["valid_loss"]) else -row["valid_loss"]]
 
 # %% ../../nbs/23_train.learner.ipynb #6ec8d09b
 class _Stage(Callback):
