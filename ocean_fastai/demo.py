@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .core import OceanError
 from .data.augment import variants
 from .data.manifest import save_manifest
 from .data.splits import split_frames

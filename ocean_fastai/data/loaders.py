@@ -11,7 +11,6 @@ __all__ = ['OpenImage', 'ocean_block', 'OceanDataLoaders']
 import random
 import warnings
 from math import nan
-from pathlib import Path
 
 import numpy as np
 import pandas as pd

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..core import ManifestError, OceanError, atomic_path, canonical
+from ..core import ManifestError, atomic_path, canonical
 from ..images import list_images
 
 # %% ../../nbs/10_data.manifest.ipynb #4abfc327

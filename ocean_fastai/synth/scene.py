@@ -15,7 +15,7 @@ import pandas as pd
 from PIL import Image
 from ..core import OceanError, VOCABS
 from ..optics import JERLOV, attenuation, veil_colour
-from .floors import FLOORS, Camera, Ground, draw_ground, grid, known_names, make_ground, stream
+from .floors import Camera, Ground, draw_ground, grid, known_names, make_ground, stream
 from .objects import KINDS, draw_object
 
 # %% ../../nbs/07_synth.scene.ipynb #a25adf61

@@ -10,7 +10,6 @@ __all__ = ['balanced_accuracy', 'weighted_accuracy', 'macro_f1', 'average_precis
 # %% ../../nbs/21_train.metrics.ipynb #12e13fbb
 import numpy as np
 import sklearn.metrics as skm
-import torch
 from fastai.metrics import AccumMetric, BalancedAccuracy, accuracy
 
 # %% ../../nbs/21_train.metrics.ipynb #6dab3d15
