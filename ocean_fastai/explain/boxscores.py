@@ -90,7 +90,7 @@ def _resampled(tally, n_boot, seed)->np.ndarray:
         out.append(_values((times @ tally.reshape(n, -1)).reshape(len(times), *tally.shape[1:])))
     return np.concatenate(out)
 
-# %% ../../nbs/44_explain.boxscores.ipynb #a0575d50
+# %% ../../nbs/44_explain.boxscores.ipynb #2fdacbdf
 def _judged(boxes, truth, manifest, groups)->tuple:
     "Rows of boxes and of centre boxes as `_compared` gives them, each path's group, the classes, the notes, the groups' column."
     if groups not in (None, "auto", "none") and groups not in manifest: raise ManifestError(f"groups={groups!r}: no such column; the columns are: {', '.join(map(str, manifest.columns))}")
@@ -106,16 +106,20 @@ def _judged(boxes, truth, manifest, groups)->tuple:
     if n := int((cell_texts(used["split"]).str.lower().map(SPLIT_NAMES) == "train").sum()) if "split" in used else 0:
         notes.insert(0, f"{n} of {len(used)} images belong to the training part (column split): a model that learnt from them scores too well on them. Judge the others alone.")
     if len(empty := [c for c in classes if c not in set(boxes["label"])]): notes.append(f"No box of {few(empty)}: scores 0.")
-    if n := int(rows.loc[rows["true"] == 0, "found"].sum()): notes.append(f"{n} of {len(boxes)} boxes are on images without a true box of their class. They count in precision; the centre boxes, which are told the classes, have none such.")
+    if n := int(rows.loc[rows["true"] == 0, "found"].sum()):
+        notes.append(f"{n} of {len(boxes)} boxes are on images without a true box of their class. They count in precision; the centre boxes, which are told the classes, have none such.")
     if n := int((rows["found"][rows["true"] > 0] == 0).sum()): notes.append(f"{n} of {len(pairs)} pairs have no box and count as misses.")
     return rows,middle,group,classes,notes,unit
 
 def _group_notes(unit, n_groups, per_class)->list:
     "What a reader has to know of the intervals, as sentences."
-    if unit is None: return ["Each image counts as independent. If frames come from films, name the films in a column video: the intervals will be wider, and right."]
-    out = [f"{n_groups} groups are few: the intervals are a rough guess, and likely too narrow."] if n_groups < 10 else []
-    few_ = [f"{c} ({n})" for c,n in per_class.items() if n < min(10, n_groups)]
-    return out + ([f"Classes in less than 10 groups, whose intervals are a rough guess: {', '.join(few_)}; none is given for one in a single group."] if few_ else [])
+    alone = [c for c,n in per_class.items() if n == 1 < n_groups]
+    lone = [f"No interval for {few(alone)}: all in one {unit or 'image'}."] if alone else []
+    if n_groups < 10: lone.append(f"{n_groups} {'groups' if unit else 'images'} are few: the intervals are a rough guess, and likely too narrow.")
+    if unit is None: return lone + ["Each image counts as independent. If frames come from films, name the films in a column video: the intervals will be wider, and right."]
+    if n_groups < 10: return lone
+    rare = [f"{c} ({n})" for c,n in per_class.items() if 1 < n < 10]
+    return lone + ([f"In few groups, so that their intervals are a rough guess: {', '.join(rare)}."] if rare else [])
 
 # %% ../../nbs/44_explain.boxscores.ipynb #debd4418
 def wsol_scores(
@@ -148,7 +152,7 @@ def _how(unit, n_groups, n_boot, seed)->str:
     if n_groups < 2 or not n_boot: return "no interval" + (f": one {unit or 'image'} alone can't say how much another would differ" if n_groups < 2 else "")
     return f"95 % percentile bootstrap, {n_boot} resamples of {f'whole groups (column {unit}, {n_groups} of them)' if unit else 'single images'}, seed {seed}"
 
-# %% ../../nbs/44_explain.boxscores.ipynb #1229119e
+# %% ../../nbs/44_explain.boxscores.ipynb #08aa4585
 _TRUE,_FOUND = "#56b4e9","#e66100" # sky blue and orange: told apart by colour-blind readers
 
 def _with_boxes(file, size, true, found, thumb):
@@ -156,12 +160,12 @@ def _with_boxes(file, size, true, found, thumb):
     try: im = ImageOps.contain(open_image(file, min_size=thumb), thumb)
     except ImageError: return Path(file)
     draw,scale = ImageDraw.Draw(im),np.array(im.size)/size
-    for colour,table in ((_TRUE, true), (_FOUND, found[["x0", "y0", "x1", "y1"]].to_numpy())):
+    for colour,line,table in ((_TRUE, 4, true), (_FOUND, 2, found[["x0", "y0", "x1", "y1"]].to_numpy())): # where both are one, the wider line shows inside
         for box in table:
             l,t,r,b = np.round(box*np.tile(scale, 2)).astype(int).tolist()
             l,t,r,b = min(l, im.width - 5),min(t, im.height - 5),max(r - 1, l + 4),max(b - 1, t + 4)
-            draw.rectangle((l, t, r, b), outline="#10181f", width=4)
-            draw.rectangle((l + 1, t + 1, r - 1, b - 1), outline=colour, width=2)
+            draw.rectangle((l, t, r, b), outline="#10181f", width=line + 2)
+            draw.rectangle((l + 1, t + 1, r - 1, b - 1), outline=colour, width=line)
     for x,y in found[["peak_x", "peak_y"]].to_numpy()[:1]*scale: draw.ellipse((x - 5, y - 5, x + 5, y + 5), fill=_FOUND, outline="#10181f", width=2)
     return im
 
@@ -179,14 +183,14 @@ def _sheet(cases, pairs, boxes, files, size, thumb):
              (f"{c.fp} false" if c.found else "no box") + f"\n{Path(c.path).name}" for c in cases.itertuples()]
     return contact_sheet(pictures, texts, cols=3, thumb=thumb)
 
-# %% ../../nbs/44_explain.boxscores.ipynb #6ed7ebed
+# %% ../../nbs/44_explain.boxscores.ipynb #61b390c3
 _MEANING = {
-    "box_acc_v2": "Of the images with the class, the share whose best box overlaps a true one by 0.3, by 0.5 and by 0.7; mean of the three. MaxBoxAccV2 of Choe et al. (2020), but with the boxes as they are.",
-    "top_hit": "The share whose first box, the one with the highest score, overlaps a true one by 0.3.",
-    "pointing": "The share whose first box has its peak (its middle, where no peak is told) inside a true box: the pointing game of Zhang et al. (2018).",
-    "recall": "Of all true boxes, the share that is found: matched one to one with an overlap of 0.3.",
-    "precision": "Of all boxes found, the share that is matched so. Boxes on images that truly lack the class are wrong.",
-    "boxes_per_image": "How many boxes of the class an image has, if it truly has the class.",
+    "box_acc_v2": "of the images with the class, the share whose best box overlaps a true one by 0.3, by 0.5 and by 0.7; mean of the three. MaxBoxAccV2 of Choe et al. (2020), but with the boxes as they are.",
+    "top_hit": "the share whose first box, the one with the highest score, overlaps a true one by 0.3.",
+    "pointing": "the share whose first box has its peak (its middle, where no peak is told) inside a true box: the pointing game of Zhang et al. (2018).",
+    "recall": "of all true boxes, the share that is found: matched one to one with an overlap of 0.3.",
+    "precision": "of all boxes found, the share that is matched so. Boxes on images that truly lack the class are wrong.",
+    "boxes_per_image": "how many boxes of the class an image has, if it truly has the class.",
 }
 
 def _readable(name)->str:
@@ -195,9 +199,13 @@ def _readable(name)->str:
 
 def _verdict(table)->str:
     "Are the boxes better than the middle? A sentence."
-    d,low,high = table[(table["class"] == MEAN_ROW) & (table["measure"] == "box_acc_v2")][["difference", "difference_low", "difference_high"]].to_numpy()[0]
+    row = table[(table["class"] == MEAN_ROW) & (table["measure"] == "box_acc_v2")].iloc[0]
+    d,low,high = row[["difference", "difference_low", "difference_high"]]
     said = "are better than" if low > 0 else "are worse than" if high < 0 else "can't be told from" if low == low else "stand, without an interval, beside"
-    return f"In box accuracy the boxes {said} a box in the middle of the image: a difference of {d:+.2f}" + (f" ({low:+.2f} to {high:+.2f})." if low == low else ".")
+    text = f"In box accuracy the boxes {said} a box in the middle of the image: a difference of {d:+.2f}"
+    if low == low: text += f" ({low:+.2f} to {high:+.2f})"
+    if low == low and row["groups"] < 10: text += f", as far as {row['groups']} {'images' if table.attrs['groups'] == 'image' else 'groups'} can tell"
+    return f"{text}."
 
 def _beside(table)->pd.DataFrame:
     "A row a class, in each cell the value of the boxes and that of the centre boxes."
@@ -206,7 +214,7 @@ def _beside(table)->pd.DataFrame:
     counts = table.drop_duplicates("class").set_index("class")[["pairs", "groups"]]
     return pd.concat([counts, wide], axis=1).reset_index()
 
-# %% ../../nbs/44_explain.boxscores.ipynb #c23f835b
+# %% ../../nbs/44_explain.boxscores.ipynb #7bfa0e96
 def wsol_report(
     boxes:pd.DataFrame, # Boxes with `score`, perhaps `peak_x` and `peak_y`
     truth:pd.DataFrame, # True boxes
@@ -229,8 +237,9 @@ def wsol_report(
     mean.columns = ["measure", "boxes", "95 % from", "to", "centre boxes", "95 % from", "to", "difference", "95 % from", "to"]
     rest = f"On {len(pairs)} pairs of an image and a class that it has, from {len(used)} images. Intervals: {table.attrs['interval']}."
     sections = [("Scores", "\n\n".join([_verdict(table), rest, *table.attrs["notes"]]), (mean, "Mean of the classes: each has one voice, however rare.")),
-                ("What the measures mean", "An overlap is intersection over union: what two boxes share, as part of what they cover together. A centre box has 0.6 of the image's width and height; it is told the classes of each image and nothing else.",
-                 {_readable(k): v for k,v in _MEANING.items()}),
+                ("What the measures mean", "An overlap is intersection over union: what two boxes share, as part of what they cover together. "
+                 "A centre box has 0.6 of the image's width and height; it is told the classes of each image and nothing else."
+                 + "".join(f"\n\n{_readable(k).capitalize()}: {v}" for k,v in _MEANING.items())),
                 ("Classes", "Boxes, and in brackets centre boxes. A pair is an image that has the class.", _beside(table))]
     for c in dict.fromkeys(c for _,c in pairs):
         sections.append((f"{c}: examples", "True boxes are blue, found ones orange; the dot is the peak of the first. IoU is that of the best found box.",
