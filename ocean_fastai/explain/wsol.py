@@ -222,7 +222,7 @@ def _mask_table(masks)->pd.DataFrame:
     out = pd.DataFrame({"path": table["path"].astype(str).to_numpy(), "label": cell_texts(table["label"]).to_numpy() if "label" in table else ""})
     return out.assign(mask=pd.Series(files, dtype=object))
 
-# %% ../../nbs/42_explain.wsol.ipynb #990b3159
+# %% ../../nbs/42_explain.wsol.ipynb #c9af5073
 _STEPS = 1000 # of a map's maximum
 
 def _pixel_counts(heat, mask)->np.ndarray:
@@ -239,11 +239,11 @@ def pxap(
     "Pixel average precision (Choe et al. 2020) over all pixels of a class's images. Raises `OceanError`."
     table,folder = _mask_table(masks),getattr(masks, "attrs", {}).get("folder")
     files = [str(p) for p in image_paths(table, folder)]
-    maps,counts,middle,pairs = _maps(heats, dict(zip(files, files)), folder),{},{},set()
+    maps,counts,middle,pairs = _maps(heats, dict(zip(files, files)), folder),{},{},{}
     for file,label,mask in zip(files, table["label"], table["mask"]):
         for c,m in _class_masks(mask, label, values, file).items():
             if (file, c) in pairs: raise OceanError(f"{file}: a mask of {c} stands twice; keep one")
-            pairs.add((file, c))
+            pairs[file, c] = True
             h,w = m.shape
             centre = np.zeros(m.shape, np.float32)
             centre[round(.2*h):round(.8*h), round(.2*w):round(.8*w)] = 1
