@@ -8,7 +8,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/explain.wsol.html.md"""
 __all__ = ['MEAN_ROW', 'true_pairs', 'reaches', 'centre_boxes', 'max_box_acc', 'max_box_acc_v2', 'pxap', 'ranked_boxes',
            'points_at', 'pointing_game']
 
-# %% ../../nbs/42_explain.wsol.ipynb #67539a5e
+# %% ../../nbs/42_explain.wsol.ipynb #946106ce
 import os
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from ..core import BoxError, OceanError, SplitError
 from ..synth.dataset import MASK_VALUES
 from ..data.boxes import BOX_COLUMNS, box_ious, check_boxes, image_sizes
 from ..data.manifest import cell_texts, few, image_paths
-from .localize import heat_boxes
+from .heats import heat_boxes
 
 # %% ../../nbs/42_explain.wsol.ipynb #b1fd6598
 MEAN_ROW = "mean of classes"
