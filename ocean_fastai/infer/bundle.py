@@ -199,7 +199,7 @@ def _how_trained(training):
     if fit.get("validate") is False: says.append("Trained on training and validation images together, for the epochs that validation had chosen before: nothing has measured these very weights.")
     return " ".join(filter(None, says)) or "Nothing is recorded."
 
-# %% ../../nbs/30_infer.bundle.ipynb #7b1de174
+# %% ../../nbs/30_infer.bundle.ipynb #4c84a9af
 def _card(
     config:dict, # What `learner_config` gave
     notes=None, # What the author adds
@@ -219,9 +219,15 @@ def _card(
         ("Training", _how_trained(training | {"split_hash": config["split_hash"]})),
         ("Figures", _table(["figure", "value"], figures) + "\n\nValidation images also chose the best epoch, so figures on them are somewhat too good; those of images that had no part in it are to be trusted more."
                     if figures else "None were recorded.")]
-    return "\n\n".join((f"## {head}\n\n" if head else f"# {' and '.join(config['targets'])}\n\n") + text for head,text in [*sections, *_card_end(notes)]) + "\n"
+    return "\n\n".join((f"## {head}\n\n" if head else f"# {' and '.join(config['targets'])}\n\n") + text for head,text in [*sections, *_card_boxes(config), *_card_end(notes)]) + "\n"
 
-# %% ../../nbs/30_infer.bundle.ipynb #e86e55f2
+# %% ../../nbs/30_infer.bundle.ipynb #a5ba29b5
+def _card_boxes(config):
+    "What was fitted for `localize`, if anything was"
+    said = "Boxes come from image labels alone; where to cut the heat maps was fitted on images with boxes, so figures on these are too good."
+    return [("Localization", said + "\n\n" + _table(["target", "class", "threshold", "mix", "images", "box accuracy"], [(t, c, *(o.get(k, "") for k in ("threshold", "mix", "images", "box_accuracy"))) for c,o in f["classes"].items()]))
+            for t,f in (config.get("localization") or {}).items()]
+
 def _card_end(notes):
     "The sections that are the same for every model, and the author's"
     use = ("```python\nfrom ocean_fastai.all import *\n\nmodel = load_bundle(\"this-folder\")\npreds = model.predict(\"images/\")   # a row an image\n```\n\n"
@@ -260,13 +266,14 @@ def _check_same(
                 raise BundleError(f"the network that a bundle would give back computes something else than this one (by up to {far:.3g}, of {a.abs().max().item():.3g}); "
                                   "it was made with arguments, or changed by hand in a way, that timm's name for it and its tensors don't tell")
 
-# %% ../../nbs/30_infer.bundle.ipynb #b7339e85
+# %% ../../nbs/30_infer.bundle.ipynb #711f6c13
 def save_bundle(
     learn, # A learner made by `ocean_learner`
     folder, # Must not exist yet, or be empty
     thresholds=None, # {target: {class: probability}} for multi-label targets; 0.5 by default
     notes:str=None, # Added to the card and the config
     figures:dict=None, # {what was measured: number} for the card; by default what validation said of the best epoch
+    localization:dict=None, # What `fit_threshold` gave, for `localize`
 )->Path: # `folder`
     "Write a learner's network as a bundle. Raises `BundleError` for a learner that can't be one, `OceanError` if `folder` is taken."
     config = learner_config(learn, thresholds, figures)
@@ -274,12 +281,21 @@ def save_bundle(
     if bad := [k for k,v in state.items() if not v.isfinite().all()]: raise BundleError(f"{len(bad)} tensors of the network hold numbers that aren't finite, as {bad[0]}; training went astray")
     with atomic_folder(folder) as temp:
         save_file(state, temp/WEIGHTS, metadata={"format": "pt"})
-        config |= {"notes": notes and str(notes)}
+        config |= {"notes": notes and str(notes), "localization": _plain(_localization(localization, config["targets"]))}
         config["checksums"] = {WEIGHTS: file_hash(temp/WEIGHTS), CONFIG: _config_hash(config)}
         (temp/CONFIG).write_text(json.dumps(config, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
         (temp/CARD).write_text(_card(config, notes), encoding="utf-8")
+        (temp/WEIGHTS).chmod((temp/CONFIG).stat().st_mode)  # safetensors writes files that only their owner can read
         _check_same(learn.model, load_bundle(temp, next(learn.model.parameters()).device))
     return Path(folder)
+
+def _localization(fit, targets):
+    "What `fit_threshold` gave, by target. Raises `BundleError` for a fit of another model's classes."
+    if fit is None: return {}
+    t,classes = fit.get("target"),fit.get("classes") or {}
+    if t not in targets or (odd := [c for c in classes if c not in targets[t]]):
+        raise BundleError(f"localization: was fitted for {t}: {', '.join(classes)}; this model's targets are " + "; ".join(f"{k}: {', '.join(cs)}" for k,cs in targets.items()))
+    return {t: fit}
 
 def _config_hash(config):
     "What a config is known by: all of it but the checksums"
