@@ -41,7 +41,7 @@ def _rules(names, threshold, mix, fit):
         out[c] = (t, fitted.get("mix", MIX) if mix is None else mix)
     return out
 
-# %% ../../nbs/43_explain.localize.ipynb #afc41f27
+# %% ../../nbs/43_explain.localize.ipynb #e952a8e5
 def _in_pixels(part, xy):
     "A part's cells as true or false for each pixel of its box"
     (l,t,r,b),(h,w) = xy,part.shape
@@ -62,7 +62,7 @@ def localize(
     masks:bool=False, # Add `mask`: which pixels of its box belong to the part, an array of the box's height x width
     num_workers:int=None, # Threads that read images; by default one a processor, at most 8
     progress:bool=True, # Show a bar?
-)->pd.DataFrame: # Boxes with `peak_x` and `peak_y`, pixels; `attrs["errors"]` lists (path, reason) of images that could not be looked at
+)->pd.DataFrame: # Boxes with `peak_x` and `peak_y`, pixels; `attrs`: errors, a list of (path, reason) of images that could not be looked at, and thresholds
     "Where the classes are, without a box label ever seen in training. Raises `OceanError` for what it can't take."
     if mix is not None and not 0 <= mix <= 1: raise OceanError(f"mix={mix}: a part in [0, 1]")
     net = known_network(model)
@@ -82,6 +82,7 @@ def localize(
     columns = [*BOX_COLUMNS, "peak_x", "peak_y", *(["time"] if "time" in df else []), *(["mask"] if masks else [])]
     out = pd.DataFrame(rows, columns=columns).astype({c: float for c in (*BOX_COLUMNS[2:7], "peak_x", "peak_y")})
     out.attrs = {k: v for k,v in df.attrs.items() if k == "folder"} | {"classes": [c for c in names if classes is None or c in listify(classes)], "errors": errors}
+    out.attrs["thresholds"] = {c: rules[c][0] for c in out.attrs["classes"]}
     return out
 
 # %% ../../nbs/43_explain.localize.ipynb #381318f5
