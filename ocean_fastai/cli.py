@@ -50,21 +50,22 @@ def _drawn(commands):
     arg("--seed", type=int, metavar="N", default=0, help="the same seed draws the same data set")
     arg("--resume", action="store_true", help="go on with a data set that was begun before")
 
-# %% ../nbs/92_cli.ipynb #04d4d8a7
+# %% ../nbs/92_cli.ipynb #6edfd8d7
 def _training(commands):
     "The command `train`."
     arg = _add(commands, "train", "train a classifier on labelled images, and say how good it is", [
         "plocan/floor --out floor-model", "labels.csv --target floor --by video --out floor-model --weights resnet34.safetensors",
         "labels.csv --target elements --classes fauna,algae,waste --size 512x288 --crop 1 --out elements-model --refit",
+        "debris/annotations.json --target elements --by video --size 384x288 --out debris-model",
         "plocan/floor --out floor-model --resume"])
-    arg("data", metavar="DATA", help="a folder of class folders, or a manifest (.csv, .parquet) with a column path")
+    arg("data", metavar="DATA", help="a folder of class folders, a manifest (.csv, .parquet) with a column path, or boxes in COCO (.json), learnt as several labels an image")
     arg("--out", required=True, metavar="RUN", help="folder to make: bundle/, metrics.json, report.html, ...")
-    arg("--target", action="append", metavar="NAME", help="column to learn; for class folders the name to give it (default: label, or the only column that there is)")
-    arg("--classes", type=_names, metavar="A,B", help="the classes allowed, in order; any other label is an error (default: those found)")
+    arg("--target", action="append", metavar="NAME", help="column to learn; for class folders and COCO the name to give it (default: label, elements for COCO, or the only column that there is)")
+    arg("--classes", type=_names, metavar="A,B", help="the classes allowed, in order; any other label is an error, in COCO it is left out (default: those found)")
     arg("--arch", metavar="NAME", default="resnet34", help="any network of timm")
     arg("--weights", default="hub", metavar="FILE|hub|none", help="to start from: a file (.safetensors, .pth), those of timm's hub, or random ones")
     arg("--size", metavar="PIXELS", default="512", help="of the network's input: one number or WIDTHxHEIGHT, in pixels")
-    arg("--crop", type=float, metavar="SHARE", default=.667, help="part of the width to keep, 1 for all of it")
+    arg("--crop", type=float, metavar="SHARE", help="part of the width to keep, 1 for all of it (default: 0.667; 1 for COCO, whose boxes reach to the edge)")
     arg("--by", default="auto", metavar="auto|none|COLUMN", help="what stays together in the split: a column, none for single frames, or auto: the columns split, group or video, else single frames")
     arg("--valid", type=float, metavar="SHARE", default=.2, help="share of the images to validate on")
     arg("--head-epochs", type=int, metavar="N", default=8, help="epochs of the classifier alone, at most")
@@ -74,7 +75,7 @@ def _training(commands):
     arg("--refit", action="store_true", help="train once more on all images; the scores stay those of the validated model")
     arg("--resume", action="store_true", help="go on with a run that was stopped; give the same options again")
 
-# %% ../nbs/92_cli.ipynb #4d2e3c6f
+# %% ../nbs/92_cli.ipynb #05eed477
 def _using(commands):
     "The commands `predict` and `evaluate`."
     arg = _add(commands, "predict", "predict images, one row each", ["floor-model/bundle survey/ --out survey.csv", "floor-model/bundle 'dive/*.jpg' --out dive.parquet",
@@ -86,19 +87,42 @@ def _using(commands):
     arg("--resume", action="store_true", help="go on with predictions that were stopped")
     arg = _add(commands, "evaluate", "predict labelled images and say how good that is", ["floor-model/bundle other-cruise.csv --out other-cruise"])
     arg("bundle", metavar="BUNDLE", help="a trained model: RUN/bundle")
-    arg("manifest", metavar="MANIFEST", help="a manifest (.csv, .parquet) with the model's target, or a folder of class folders")
+    arg("manifest", metavar="MANIFEST", help="a manifest (.csv, .parquet) with the model's target, a folder of class folders, or boxes in COCO (.json)")
     arg("--out", required=True, metavar="DIR", help="folder to make: predictions.csv, metrics.json, report.html, ...")
 
-# %% ../nbs/92_cli.ipynb #49c42220
+# %% ../nbs/92_cli.ipynb #07ef2659
+def _finding(commands):
+    "The commands `localize` and `score`."
+    arg = _add(commands, "localize", "find where a model's classes are in images: boxes, and pictures of them", ["debris-model/bundle dive/ --out found", "debris-model/bundle 'dive/*.jpg' --classes plastic,rov --threshold 0.5 --out found",
+                                     "burrow-model/bundle transect/ --classes burrow --tiles 6x3 --out burrows", "debris-model/bundle dive/ --out found --resume"])
+    arg("bundle", metavar="BUNDLE", help="a trained model: RUN/bundle")
+    arg("images", metavar="IMAGES", help="a folder, a glob in quotes, a manifest, a COCO file (its images), an image, or a video")
+    arg("--out", required=True, metavar="DIR", help="folder to make: boxes.csv, boxes.coco.json, overlays/, contact_sheet.jpg, run.json")
+    arg("--classes", type=_names, metavar="A,B", help="classes to find, predicted or not (default: those that the model names in an image)")
+    arg("--target", metavar="NAME", help="whose classes, if the model has several targets")
+    arg("--threshold", metavar="otsu|fitted|SHARE", help="where to cut a map: Otsu's, the one fitted in training, or a part of the map's maximum (default: the fitted one where the model has one, else Otsu's)")
+    arg("--tiles", metavar="COLUMNSxROWS", help="look at overlapping tiles, for small things (default: those of the fit, else the whole image)")
+    arg("--scales", type=_names, metavar="A,B", help="input sizes to look at, in units of the model's own (default: those of the fit, else 1,1.5,2)")
+    arg("--resume", action="store_true", help="go on with a job that was stopped; give the same options again")
+    arg = _add(commands, "score", "judge boxes against true ones, beside a box in the middle of each image", ["found/boxes.csv debris/annotations.json --out judged", "found/boxes.csv truth.csv --classes plastic --out judged"])
+    arg("boxes", metavar="BOXES", help="boxes with scores: a table (.csv, .parquet) or a COCO file (.json)")
+    arg("truth", metavar="TRUTH", help="true boxes: a COCO file, or a table")
+    arg("--out", required=True, metavar="DIR", help="folder to make: wsol.csv, report.html, run.json")
+    arg("--classes", type=_names, metavar="A,B", help="classes to judge (default: those of the truth)")
+    arg("--groups", default="auto", metavar="auto|none|COLUMN", help="what the intervals resample as a whole: a column of the truth's images, none for single images, or auto: group, else video")
+
+# %% ../nbs/92_cli.ipynb #00254318
+_FINDS = ("localize", "score")
+
 def parser(
 )->argparse.ArgumentParser: # Of all sub-commands
     "What `ocean-fastai` understands."
-    out = _Parser(prog="ocean-fastai", formatter_class=_Help, description="Classify images of the sea floor: from a folder of images to a trained model and a table of predictions.",
+    out = _Parser(prog="ocean-fastai", formatter_class=_Help, description="Classify images of the sea floor and find what lies there: from a folder of images to a trained model, a table of predictions, and boxes.",
                   epilog="first steps:\n  ocean-fastai demo\n  ocean-fastai train plocan/floor --out floor-model\n  ocean-fastai predict floor-model/bundle survey/ --out survey.csv\n\n"
                          "ocean-fastai COMMAND --help tells of each command's options.\nexit codes: 0 done, 2 bad input (one line says which), 130 interrupted")
     out.add_argument("--version", action="version", version=f"ocean-fastai {__version__}")
     commands = out.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_drawn, _training, _using): add(commands)
+    for add in (_drawn, _training, _using, _finding): add(commands)
     return out
 
 # %% ../nbs/92_cli.ipynb #b5e2b324
@@ -135,7 +159,7 @@ def _warner(name):
         said.add(str(message))
     return show
 
-# %% ../nbs/92_cli.ipynb #e0e8a247
+# %% ../nbs/92_cli.ipynb #0a8de711
 @_patient()
 def main(
     argv=None, # Words after `ocean-fastai`; by default those of this process
@@ -149,10 +173,10 @@ def main(
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning)  # of the libraries below, and nothing that a user could change
             warnings.showwarning = _warner(name)
-            from ocean_fastai import demo, run
-            getattr(demo if command == "demo" else run, command)(**args)
+            from ocean_fastai import demo, find, run
+            getattr(demo if command == "demo" else find if command in _FINDS else run, command)(**args)
     except KeyboardInterrupt:
-        print(f"\n{name}: interrupted" + "; the same command with --resume goes on"*(command in ("synth", "train", "predict")), file=sys.stderr)
+        print(f"\n{name}: interrupted" + "; the same command with --resume goes on"*(command in ("synth", "train", "predict", "localize")), file=sys.stderr)
         return 130
     except (OceanError, OSError) as e:
         if debug: traceback.print_exc()

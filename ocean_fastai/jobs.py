@@ -26,8 +26,10 @@ from safetensors import SafetensorError
 from . import __version__
 from .core import OceanError, atomic_path
 
-# %% ../nbs/80_jobs.ipynb #c10d8cf1
+# %% ../nbs/80_jobs.ipynb #4076b472
 _PACKAGES = ("torch", "fastai", "timm", "albumentations", "numpy", "pandas", "pillow", "scikit-learn")
+
+_PLACES = ("data", "bundle", "images", "manifest", "boxes", "truth")  # Options known by their place
 
 def save_note(
     out, # The job's folder
@@ -41,10 +43,10 @@ def save_note(
 
 def _words(options):
     "Options as they would be typed."
-    first = [str(options[k]) for k in ("data", "bundle", "images", "manifest") if k in options]
+    first = [str(options[k]) for k in _PLACES if k in options]
     for k,v in options.items():
-        if k in ("data", "bundle", "images", "manifest") or v is None or v is False: continue
-        first += [f"--{k.replace('_', '-')}"] + ([] if v is True else [("x" if k == "size" else ",").join(map(str, v)) if isinstance(v, list) else str(v)])
+        if k in _PLACES or v is None or v is False: continue
+        first += [f"--{k.replace('_', '-')}"] + ([] if v is True else [("x" if k in ("size", "tiles") else ",").join(map(str, v)) if isinstance(v, list) else str(v)])
     return first
 
 def now(

@@ -7,7 +7,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/run.html.md"""
 # %% auto #0
 __all__ = ['read_labelled', 'train', 'predict', 'evaluate', 'synth']
 
-# %% ../nbs/90_run.ipynb #4d374e85
+# %% ../nbs/90_run.ipynb #bf4a5ae7
 import json
 import os
 import shutil
@@ -19,11 +19,13 @@ import torch
 from fastcore.basics import listify
 
 from .core import SEED, ManifestError, OceanError, atomic_folder, atomic_path
+from .data.boxes import boxes_to_labels, read_coco
 from .data.loaders import OceanDataLoaders
 from .data.manifest import cell_texts, check_manifest, few, manifest_from_csv, manifest_from_folder, parse_cell, target_columns
 from .data.splits import load_split, save_split, split_frames
 from .evaluate.report import plot_confusion, plot_history, report_page
 from .evaluate.scores import confusion, summary_dict
+from .explain.localize import fit_threshold
 from .geometry import Geometry, parse_size
 from .images import cache_images
 from .infer.bundle import load_bundle, save_bundle
@@ -33,27 +35,30 @@ from .synth.dataset import draw_dataset
 from .train.learner import ocean_learner, refit as refit_learner
 from .train.models import ocean_model
 
-# %% ../nbs/90_run.ipynb #9a8b2f2b
+# %% ../nbs/90_run.ipynb #30073b1a
 def read_labelled(
-    data, # A folder of class folders, or a manifest file (.csv, .parquet)
-    target=None, # The target, as a name or a list of one; by default `label` for a folder, the only candidate of a table
+    data, # A folder of class folders, a manifest file (.csv, .parquet), or a COCO file (.json)
+    target=None, # The target, as a name or a list of one; by default `label` for a folder, `elements` for COCO, the only candidate of a table
     by:str="auto", # A column that the split is made by, which is no target
-    classes=None, # Classes allowed, in order; any by default
-)->tuple: # The manifest, and the target's name
-    "Labelled images from a folder or a table. Raises `OceanError` if there is nothing to read, or more than one target."
+    classes=None, # Classes allowed, in order; of COCO, those to keep; any by default
+)->tuple: # The manifest, the target's name, and the boxes of COCO or None
+    "Labelled images from a folder, a table or boxes. Raises `OceanError` if there is nothing to read, or more than one target."
     path,names = Path(data),listify(target)
     if len(names) > 1: raise OceanError(f"{len(names)} targets ({', '.join(names)}): a model learns one; train one for each --target")
     if path.is_dir():
         if (path/"manifest.csv").is_file(): raise OceanError(f"{path}: holds a manifest.csv; name that file instead, {path/'manifest.csv'}, or move it away if the folders are classes")
         if runs := sorted(f.parent for f in (*path.glob("run.json"), *path.glob("*/run.json"))): raise OceanError(f"{few(runs)}: a job's results, not images of a class; move them out of {path}")
-        return manifest_from_folder(path, (names or ["label"])[0], classes),(names or ["label"])[0]
+        return manifest_from_folder(path, (names or ["label"])[0], classes),(names or ["label"])[0],None
     if not path.exists(): raise OceanError(f"{path}: no such file or folder")
+    if path.suffix.lower() == ".json":
+        df,boxes = read_coco(path, classes=classes, outside="clip")
+        return boxes_to_labels(df, boxes, (names or ["elements"])[0]),(names or ["elements"])[0],boxes
     df = manifest_from_csv(path, target=names or None)
     found = names or target_columns(df, exclude=by)
     if len(found) != 1:
         said = f"{len(found)} columns could be the target ({', '.join(found)}); choose one with --target" if found else "no column could be the target; the columns are: " + ", ".join(df.columns)
         raise ManifestError(f"{path}: {said}")
-    return df,found[0]
+    return df,found[0],None
 
 def _check_apart(out, data):
     "Raise `OceanError` for results that would lie among the class folders."
@@ -123,24 +128,35 @@ _VALID = "The validation images. They trained nothing, but they chose the best e
 _REFIT = "The validation images, as the model saw them before it was trained once more on all images. The model in bundle/ is the later one; no figure can be drawn from these images for it."
 _TEST = "The test images, which neither trained nor chose anything, as the model in bundle/ sees them."
 
-# %% ../nbs/90_run.ipynb #b12c38c3
-def _validated(run, learn, target, options):
-    "History, and the files of the validation images; returns their figures."
+# %% ../nbs/90_run.ipynb #c80a27a5
+_FITTED = ("Where to cut each class's map, and how much of the class map to mix in, chosen on the validation images' boxes. The box accuracy is that of the same boxes: it is the best of many tries, and so too good.")
+
+def _fitted(learn, df, boxes, target):
+    "Thresholds fitted on the boxes of these images, for the bundle; None where there are no boxes."
+    if boxes is None: return None
+    boxes = boxes[boxes["path"].isin(df["path"].astype(str)) & boxes["label"].isin(learn.dls.vocab)]
+    if len(boxes): return fit_threshold(learn, df.drop(columns="cached"), boxes, target, progress=watched())
+    print("no validation image has a box, so no threshold is fitted; localize will use Otsu's", file=sys.stderr)
+
+def _validated(run, learn, target, options, boxes):
+    "History, thresholds, and the files of the validation images; returns their figures, and the thresholds or None."
     learn.history.to_csv(run/"history.csv", index=False)
     df = learn.dls.manifest.query("split == 'valid'").reset_index(drop=True)
     extra = [("Training", f"Best epoch: {learn.fit_summary['best']}.", [plot_history(learn.history), learn.history.round(4)])]
+    fit = _fitted(learn, df, boxes, target)
+    if fit: extra.append(("Thresholds for localize", _FITTED, pd.DataFrame(fit["classes"]).T.rename_axis("class").reset_index()))
     figures = _judged(run, predict_table(learn, df, progress=False), df, target, f"{target}: validation", _REFIT if options["refit"] else _VALID, _groups(df, options["by"]), extra)
     learn.fit_summary["valid"] = {k: v["value"] for k,v in figures["metrics"].items()}
-    return figures
+    return figures,fit
 
-def _exported(run, learn, target, options):
+def _exported(run, learn, target, options, fit):
     "The bundle and, if there are test images, their files; returns their figures or None."
     if options["refit"]:
         before,learn = learn,refit_learner(learn, folder=run/"refit-checkpoint", resume=True)
         learn.history.to_csv(run/"refit_history.csv", index=False)
         learn.fit_summary["validated"]["valid"] = before.fit_summary["valid"]
     shutil.rmtree(run/"bundle", ignore_errors=True)
-    save_bundle(learn, run/"bundle", notes="Trained on training and validation images together; figures on validation images are those of the model before that." if options["refit"] else None)
+    save_bundle(learn, run/"bundle", notes="Trained on training and validation images together; figures on validation images are those of the model before that." if options["refit"] else None, localization=fit)
     df = learn.dls.manifest
     df = df[df["split"] == "test"].drop(columns="cached").reset_index(drop=True)
     if not len(df): return None
@@ -171,16 +187,16 @@ def _check_network(arch, weights, size):
         own = model.pretrained_cfg["input_size"]
         raise OceanError(f"--size {size[0]}x{size[1]}: {arch} can't take images of this size ({' '.join(str(e).split())[:200]}); its own is {own[2]}x{own[1]}; or choose another --arch") from e
 
-# %% ../nbs/90_run.ipynb #f9d5ee1a
+# %% ../nbs/90_run.ipynb #2c1ffd50
 def train(
-    data, # A folder of class folders, or a manifest file (.csv, .parquet)
+    data, # A folder of class folders, a manifest file (.csv, .parquet), or a COCO file (.json)
     out, # Folder of the run; must not exist, or be empty
-    target=None, # The column to learn; by default `label` for a folder, the only candidate of a manifest
-    classes=None, # The classes allowed, in order; by default those found
+    target=None, # What to learn; by default `label` for a folder, `elements` for COCO, the only candidate of a manifest
+    classes=None, # The classes allowed, in order, of COCO those to keep; by default those found
     arch:str="resnet34", # Any network of timm
     weights="hub", # To start from: a file, "hub", or "none"
     size=512, # Of the network's input: a number, "WIDTHxHEIGHT" or (width, height), pixels
-    crop:float=.667, # Part of the width to keep, 1 for all of it
+    crop:float=None, # Part of the width to keep, 1 for all of it; by default 0.667, and 1 for COCO, whose boxes reach to the edge
     by:str="auto", # What stays together in the split, as in `split_frames`
     valid:float=.2, # Share of the images to validate on
     head_epochs:int=8, # Epochs of the classifier alone, at most
@@ -191,23 +207,26 @@ def train(
     resume:bool=False, # Go on with the run in `out`
 )->Path: # The run's folder
     "Train, validate and export a classifier. Raises `OceanError` for bad input, `OSError` where nothing can be written."
+    if crop is None: crop = 1. if Path(data).suffix.lower() == ".json" else .667
     options = dict(data=os.path.abspath(data), out=os.path.abspath(out), target=listify(target), classes=classes and list(classes), arch=arch, weights=str(weights or "none"), size=list(parse_size(size)),
                    crop=crop, by=by, valid=valid, head_epochs=head_epochs, body_epochs=body_epochs, bs=bs, seed=seed, refit=refit)
     run,note = Path(out),claimed(out, new_note("train", options), resume)
     if note["status"] == "finished": return _ended(run, "is finished already")
     _check_numbers(options)
     _check_apart(out, data)
-    df,target = read_labelled(data, target, by, classes)
+    df,target,boxes = read_labelled(data, target, by, classes)
     _check_network(arch, weights, options["size"])  # what is wrong with it shows before an hour of caching
     with writing(run),bars():
         with begun(run, note): dls,note = _loaders(run, note, df, target, options)
         learn = ocean_learner(dls, arch, weights, seed=seed)
         learn.fit_transfer(**_recipe(weights, head_epochs, body_epochs), folder=run/"checkpoint", resume=True)
-        figures = {"valid": _validated(run, learn, target, options), "test": _exported(run, learn, target, options)}
-    figures = {k: v for k,v in figures.items() if v}
+        valid,fit = _validated(run, learn, target, options, boxes)
+        test = _exported(run, learn, target, options, fit)
+    figures = {"valid": valid} | ({"test": test} if test else {}) | ({"localization": fit} if fit else {})
     with atomic_path(run/"metrics.json") as temp: temp.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     save_note(run, note, status="finished", finished=now())
-    for part,f in figures.items(): print(_headline(f, "validation images" if part == "valid" else "test images"))
+    for part,f in (("validation", valid), ("test", test)):
+        if f: print(_headline(f, f"{part} images"))
     return _ended(run, "is finished")
 
 def _ended(run, how):
@@ -216,7 +235,7 @@ def _ended(run, how):
     print(f"{run} {how}: model in {run/'bundle'}, figures in {run/'report.html'}")
     return run
 
-# %% ../nbs/90_run.ipynb #be9f7572
+# %% ../nbs/90_run.ipynb #5dd6c808
 def predict(
     bundle, # Folder of a trained model
     images, # A folder, a glob, a manifest file, an image, or a video
@@ -232,7 +251,7 @@ def predict(
 
 def evaluate(
     bundle, # Folder of a trained model
-    manifest, # A manifest file with the model's target, or a folder of class folders
+    manifest, # A manifest file with the model's target, a folder of class folders, or a COCO file
     out, # Folder to make
 )->dict: # The figures, as in `metrics.json`
     "Predict labelled images, and write scores, confusion and a page. Raises `OceanError` for bad input."
@@ -241,7 +260,8 @@ def evaluate(
     model = load_bundle(bundle)
     target, = model.targets
     by = ((model.config.get("training") or {}).get("split") or {}).get("by")
-    df = check_manifest(read_labelled(manifest, target)[0], target, model.targets[target])
+    is_coco = Path(manifest).suffix.lower() == ".json"
+    df = check_manifest(read_labelled(manifest, target, classes=model.targets[target] if is_coco else None)[0], target, model.targets[target])
     note = new_note("evaluate", dict(bundle=os.path.abspath(bundle), manifest=os.path.abspath(manifest), out=os.path.abspath(out)))
     with writing(out),atomic_folder(out) as folder:
         preds = model.predict(df, progress=watched())
