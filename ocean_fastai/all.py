@@ -25,6 +25,8 @@ from ocean_fastai.infer.bundle import Bundle, load_bundle, save_bundle
 from ocean_fastai.infer.items import list_items
 from ocean_fastai.infer.predict import predict_table
 from ocean_fastai.explain.cam import cam_maps, show_cams
+from ocean_fastai.explain.heats import heat_boxes, heat_maps
+from ocean_fastai.explain.localize import fit_threshold, localize
 from ocean_fastai.explain.wsol import centre_boxes, max_box_acc, max_box_acc_v2, pointing_game, pxap
 from ocean_fastai.explain.boxscores import match_boxes, wsol_report, wsol_scores
 from ocean_fastai.evaluate.scores import confusion, scores
