@@ -282,7 +282,7 @@ def _settings(learn):
     names = ("size", "crop", "bs", "augs", "vocab", "weighted", "model_args", "weights")
     return {k: Path(v).name if k == "weights" and v else v for k,v in ((k, text(made.get(k))) for k in names)}
 
-# %% ../../nbs/23_train.learner.ipynb #7221cb20
+# %% ../../nbs/23_train.learner.ipynb #dae38cf9
 @patch
 def fit_transfer(self:Learner,
     head_epochs:int=8, # Epochs of the classifier alone, at most
@@ -291,7 +291,7 @@ def fit_transfer(self:Learner,
     head_lr:float=2e-3, # Highest rate in the first stage
     div:float=30, # The stem learns at `lr/div`
     patience:int=3, # Epochs without a better one before a stage ends
-    train_bn:bool=True, # Let batch-norm's averages follow the new images in the second stage?
+    train_bn:bool=False, # Let batch-norm's averages follow the new images in the second stage?
     views:int=4, # Variants of each image in the first stage, the plain one among them; 0 for new ones each epoch
     folder=None, # Where an unfinished run is kept; None keeps nothing
     resume:bool=False, # Go on from the last finished epoch in `folder`
