@@ -1,0 +1,125 @@
+"""Real debris of the deep sea, image labels only: boxes from `ocean-fastai train` and `localize` against stock fastai's Grad-CAM and a box in the middle.
+
+Needs OCEAN_DATA (a folder with `debris/annotations.json`, COCO, whose images tell their `video`) and OCEAN_WEIGHTS (`mobilenetv2_100.imagenet.safetensors`).
+The images are split by video into training, validation and test; the heat maps were designed on the first two parts and nothing was chosen on the third.
+Both networks learn the same image labels (plastic, bio, rov) from the same training images. Ours chooses its epoch, thresholds and mixes on the validation
+images, the boxes of which no training saw. Stock is `vision_learner(...).fine_tune(4)`, plain Grad-CAM of its body's last map (pytorch-grad-cam), a threshold
+of half the maximum, and its components' boxes; it is also judged with a threshold fitted a class on the validation boxes, which is more than stock gives.
+All are asked for the classes that an image truly has, as localization is usually judged. Intervals resample whole videos.
+
+    python benchmarks/debris.py --out DIR      (a second call with the same DIR only judges again)
+"""
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ocean_fastai.data.boxes import boxes_to_labels, read_coco, write_coco
+from ocean_fastai.data.splits import split_frames
+from ocean_fastai.explain.boxscores import wsol_report
+from ocean_fastai.explain.heats import heat_boxes
+from ocean_fastai.explain.localize import MIN_AREA, fit_threshold, localize
+from ocean_fastai.explain.wsol import centre_boxes
+from ocean_fastai.infer.bundle import load_bundle
+
+ARCH, SIZE, CLASSES = "mobilenetv2_100", (384, 288), ["plastic", "bio", "rov"]
+MEASURES = ("box_acc_v2", "top_hit", "pointing", "recall", "precision", "boxes_per_image")
+
+
+def split_data(out):
+    "Manifest with `split` and `elements`, boxes, and the COCO file that `train` reads."
+    df, boxes = read_coco(Path(os.environ["OCEAN_DATA"])/"debris/annotations.json", classes=CLASSES, outside="clip")
+    df = boxes_to_labels(df, boxes, "elements", CLASSES)
+    df = split_frames(df, .2, .3, by="video", stratify="elements", seed=0)
+    df.attrs = boxes.attrs
+    return df, boxes, write_coco(df.drop(columns="elements"), boxes, out/"debris.json", CLASSES)
+
+
+def stock_learner(df, weights):
+    "What a fastai user writes."
+    from fastai.vision.all import ColReader, ColSplitter, DataBlock, ImageBlock, MultiCategoryBlock, Resize, ResizeMethod, aug_transforms, set_seed, vision_learner
+    set_seed(0, reproducible=True)
+    some = df[df.split != "test"].reset_index(drop=True)
+    some = some.assign(is_valid=some.split == "valid", labels=some.elements.replace("none", ""))
+    dls = DataBlock((ImageBlock, MultiCategoryBlock(vocab=CLASSES)), get_x=ColReader("path", pref=f"{df.attrs['folder']}/"), get_y=ColReader("labels", label_delim=";"), splitter=ColSplitter("is_valid"),
+                    item_tfms=Resize((SIZE[1], SIZE[0]), ResizeMethod.Squish), batch_tfms=aug_transforms()).dataloaders(some, bs=32, seed=0, num_workers=0)
+    return vision_learner(dls, ARCH, pretrained_cfg_overlay=dict(file=str(weights)))
+
+
+def stock_maps(df, boxes, out):
+    "Grad-CAM of the stock learner for each image and class that it has: {(path, class): (map, probability, size)}."
+    import torch
+    from pytorch_grad_cam import GradCAM
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+    learn = stock_learner(df, Path(os.environ["OCEAN_WEIGHTS"])/f"{ARCH}.imagenet.safetensors")
+    if (out/"stock.pth").exists(): learn.model.load_state_dict(torch.load(out/"stock.pth", weights_only=True))
+    else:
+        with learn.no_bar(): learn.fine_tune(4)
+        torch.save(learn.model.state_dict(), out/"stock.pth")
+    model = learn.model.eval().requires_grad_(True)
+    maps, some = {}, df[df.split != "train"].reset_index(drop=True)
+    have = boxes.groupby("path").label.agg(lambda o: sorted(set(o))).to_dict()
+    with GradCAM(model, [model[0]]) as cam:
+        for row, (x,) in zip(some.itertuples(), learn.dls.test_dl([f"{df.attrs['folder']}/{p}" for p in some.path], bs=1)):
+            x = torch.Tensor(x.as_subclass(torch.Tensor))
+            for c in have.get(row.path, ()):
+                with torch.no_grad(): p = model(x).sigmoid()[0, CLASSES.index(c)].item()
+                maps[row.path, c] = cam(x, [ClassifierOutputTarget(CLASSES.index(c))])[0], p, (row.width, row.height)
+    return maps
+
+
+def cut(maps, paths, thresholds):
+    "Boxes of stock maps, in the library's table, without the smallest specks."
+    rows = [(p, c, *b[:4], prob*b[4]/max(m.max(), 1e-9), *b[5:7]) for (p, c), (m, prob, size) in maps.items() if p in paths for b in heat_boxes(m, thresholds[c], size, MIN_AREA)]
+    return pd.DataFrame(rows, columns=["path", "label", "x0", "y0", "x1", "y1", "score", "peak_x", "peak_y"])
+
+
+def best_thresholds(maps, paths, boxes):
+    "For each class the threshold that `fit_threshold` would choose on these images."
+    from ocean_fastai.explain.localize import _fitted, _merit
+    true = {k: g[["x0", "y0", "x1", "y1"]].to_numpy() for k, g in boxes.groupby(["path", "label"])}
+    out = {c: _fitted(np.array([[_merit(m, true[p, c], size)] for (p, k), (m, _, size) in maps.items() if k == c and p in paths]), (1.,))["threshold"] for c in CLASSES}
+    return out
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="work folder: the trained networks, and a page for each contestant")
+    out = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)
+    df, boxes, coco = split_data(out)
+    if not (out/"ours/metrics.json").exists():
+        subprocess.run([Path(sys.executable).parent/"ocean-fastai", "train", coco, "--target", "elements", "--by", "video", "--classes", ",".join(CLASSES), "--arch", ARCH,
+                        "--weights", Path(os.environ["OCEAN_WEIGHTS"])/f"{ARCH}.imagenet.safetensors", "--size", f"{SIZE[0]}x{SIZE[1]}", "--out", out/"ours", *(["--resume"] if (out/"ours").exists() else [])],
+                       check=True, stdout=sys.stderr)
+    valid, test = (df[df.split == part].reset_index(drop=True) for part in ("valid", "test"))
+    for part in (valid, test): part.attrs = df.attrs
+    true = boxes[boxes.path.isin(set(test.path))].reset_index(drop=True)
+    true.attrs = boxes.attrs
+    bundle = load_bundle(out/"ours/bundle")
+    print(f"{len(test)} test images of {test.video.nunique()} videos; thresholds: {bundle.config['localization']['elements']['classes']}")
+    there = set(zip(true.path, true.label))
+    def present(b): return b[[k in there for k in zip(b.path, b.label)]].reset_index(drop=True)
+    plain = fit_threshold(bundle, valid, boxes[boxes.path.isin(set(valid.path))], mix=1., scales=1)
+    maps = stock_maps(df, boxes, out)
+    fitted = best_thresholds(maps, set(valid.path), boxes)
+    print(f"stock's fitted thresholds: {fitted}; those of our plain map: {[(c, f['threshold']) for c, f in plain['classes'].items()]}")
+    contestants = {"ours, fitted": present(localize(bundle, test, CLASSES)),
+                   "ours, class map alone, fitted": present(localize(bundle, test, CLASSES, fit=plain)),
+                   "ours, Otsu": present(localize(bundle, test, CLASSES, threshold="otsu")),
+                   "ours, 0.5": present(localize(bundle, test, CLASSES, threshold=.5)),
+                   "stock Grad-CAM, 0.5": cut(maps, set(test.path), dict.fromkeys(CLASSES, .5)),
+                   "stock Grad-CAM, fitted": cut(maps, set(test.path), fitted),
+                   "centre box": centre_boxes(test, true)}
+    for name, found in contestants.items():
+        table = wsol_report(found, true, test, out/f"{name.replace(', ', '-').replace(' ', '_')}.html", f"Debris: {name}", "Boxes of the classes that each image has.")
+        for c, rows in table.groupby("class", sort=False):
+            said = "  ".join(f"{r.measure} {r.value:.3f} [{r.value_low:.3f}, {r.value_high:.3f}]" for r in rows.itertuples() if r.measure in MEASURES)
+            print(f"{name:30} {c:16} n={rows.pairs.iloc[0]:4}  {said}", flush=True)
+
+
+if __name__ == "__main__": main()
