@@ -93,7 +93,7 @@ def main():
     out.mkdir(parents=True, exist_ok=True)
     df, boxes, coco = split_data(out)
     if not (out/"ours/metrics.json").exists():
-        subprocess.run([Path(sys.executable).parent/"ocean-fastai", "train", coco, "--target", "elements", "--by", "video", "--classes", ",".join(CLASSES), "--arch", ARCH,
+        subprocess.run([Path(sys.executable).parent/"ocean-fastai", "train", coco, "--target", "elements", "--by", "split", "--classes", ",".join(CLASSES), "--arch", ARCH,
                         "--weights", Path(os.environ["OCEAN_WEIGHTS"])/f"{ARCH}.imagenet.safetensors", "--size", f"{SIZE[0]}x{SIZE[1]}", "--out", out/"ours", *(["--resume"] if (out/"ours").exists() else [])],
                        check=True, stdout=sys.stderr)
     valid, test = (df[df.split == part].reset_index(drop=True) for part in ("valid", "test"))
