@@ -64,7 +64,7 @@ def overlay(
         draw.text((l, t + down), text, fill="white", font_size=size, anchor="lb")
     return out
 
-# %% ../nbs/82_find.ipynb #d3a9dfd9
+# %% ../nbs/82_find.ipynb #db67a8d1
 PART,_SHOWN = 100,24
 
 def _threshold(said):
@@ -132,7 +132,7 @@ def _ended(out, boxes, df, note):
     "Say what was found, where, and what could not be looked at."
     if bad := note["unreadable"]: print(f"{len(bad)} of {len(df)} images could not be looked at: {few(f'{p}: {reason}' for p,reason in bad.items())}", file=sys.stderr)
     counts = ", ".join(f"{n} {c} (threshold {note['thresholds'].get(c)})" for c,n in boxes["label"].value_counts().items())
-    print(f"{len(boxes)} boxes in {boxes['path'].nunique()} of {df['path'].nunique()} images" + (f": {counts}" if counts else "; the model names none of its classes there, so name those to look for with --classes"))
+    print(f"{len(boxes)} boxes in {boxes['path'].nunique()} of {df['path'].nunique()} images" + (f": {counts}" if counts else "" if note["options"]["classes"] else "; the model names none of its classes there, so name those to look for with --classes"))
     print(f"tables and pictures: {out}")
     return boxes
 

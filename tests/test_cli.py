@@ -8,6 +8,10 @@ import pytest
 from jobs import TINY, apart, begin, draw, here, ok, refused
 from PIL import Image
 
+from ocean_fastai.data.boxes import write_coco
+
+TINY_COCO = ("--target", "elements", "--by", "video", "--classes", "fauna,rocks", *TINY[2:], "--size", "96x64")
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory): return tmp_path_factory.mktemp("home")
 
@@ -186,3 +190,21 @@ def test_demo_leaves_a_page(home, monkeypatch):
     assert page.count("<img") >= 5 and "http" not in page.split("<body")[1].replace("http://www.w3.org", "")
     assert len(pd.read_csv(home/"demo"/"predictions.csv")) == 48
     assert "--out" in refused("demo", "--out", home/"demo")
+
+def test_boxes_from_coco_to_scores(drawn, home):
+    "COCO in, thresholds fitted, boxes out, judged."
+    df,boxes = pd.read_csv(drawn, keep_default_na=False),pd.read_csv(drawn.parent/"boxes.csv")
+    df.attrs["folder"] = boxes.attrs["folder"] = str(drawn.parent)
+    coco = write_coco(df[["path", "video"]], boxes, home/"boxes.json")
+    ok("train", coco, *TINY_COCO, "--out", home/"coco-run")
+    assert load(home/"coco-run"/"metrics.json")["localization"]["classes"]
+    code,out,err = apart("localize", home/"coco-run"/"bundle", drawn.parent/"images", "--classes", "fauna", "--scales", "1", "--out", home/"found")
+    assert code == 0 and "boxes in" in out and "fauna (threshold" in out, err
+    assert {p.name for p in (home/"found").iterdir()} == {"boxes.csv", "boxes.coco.json", "overlays", "contact_sheet.jpg", "run.json"}
+    assert load(home/"found"/"run.json")["command"].endswith("--classes fauna --scales 1.0")
+    assert "finished already" in ok("localize", home/"coco-run"/"bundle", drawn.parent/"images", "--classes", "fauna", "--scales", "1", "--out", home/"found", "--resume")[0]
+    out,_ = ok("score", home/"found"/"boxes.csv", coco, "--classes", "fauna", "--out", home/"judged")
+    assert "a box in the middle" in out and {p.name for p in (home/"judged").iterdir()} == {"wsol.csv", "report.html", "run.json"}
+    assert "no class whale" in refused("localize", home/"coco-run"/"bundle", drawn.parent/"images", "--classes", "whale", "--out", home/"no")
+    assert "exists already" in refused("score", home/"found"/"boxes.csv", coco, "--out", home/"judged")
+    assert not (home/"no").exists()
