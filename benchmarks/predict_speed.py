@@ -64,16 +64,19 @@ def main():
         nhwc = timm.create_model(args.arch, num_classes=2).eval().to(bundle.device, memory_format=torch.channels_last)
         batch = torch.randn(args.bs, 3, args.size, args.size, device=bundle.device)
         batch_nhwc = batch.contiguous(memory_format=torch.channels_last)
+        stocked = stock(df, folder, args)
         paths = [folder/p for p in df["path"][:args.loop]]
         jobs = {
             "bare network, timm's layout": (lambda: bare(network, batch, args.n), args.n),
             "bare network, channels last": (lambda: bare(nhwc, batch_nhwc, args.n), args.n),
             "predict, cached": (lambda: bundle.predict(df, bs=args.bs, cache=folder/"cache", progress=False), args.n),
             "predict, JPEG": (lambda: bundle.predict(df, bs=args.bs, progress=False), args.n),
-            "learn.predict in a loop": (lambda: loop(learn, paths), len(paths))}
+            "learn.predict in a loop": (lambda: loop(learn, paths), len(paths)),
+            "stock learn.predict in a loop": (lambda: [stocked.predict(p) for p in paths], len(paths))}
         first = seconds(lambda: bundle.predict(list_items(df), bs=args.bs, cache=folder/"cache", progress=False))
         for network_ in (network, nhwc): bare(network_, batch if network_ is network else batch_nhwc, args.bs)
         loop(learn, paths[:2])
+        stocked.predict(paths[0])
         speed = {name: [] for name in jobs}
         for _ in range(args.rounds):
             for name,(job,n) in jobs.items(): speed[name].append(n/seconds(job))
@@ -81,13 +84,20 @@ def main():
     for name,values in speed.items(): print(f"{name:30} {median(values):8.1f} images/s   ({min(values):.1f} to {max(values):.1f})")
     print(f"{'predict, filling the cache':30} {args.n/first:8.1f} images/s   (once)")
     ours = speed["predict, cached"]
-    for name,bar in (("bare network, timm's layout", .85), ("bare network, channels last", None), ("learn.predict in a loop", 5)):
+    for name,bar in (("bare network, timm's layout", .85), ("bare network, channels last", None), ("learn.predict in a loop", 5), ("stock learn.predict in a loop", 5)):
         ratio = median(a/b for a,b in zip(ours, speed[name]))
         print(f"predict, cached / {name}: {ratio:.2f}" + (f"   (at least {bar}: {'yes' if ratio >= bar else 'NO'})" if bar else ""))
 
 
+def stock(df, folder, args):
+    "fastai's learner as its user writes it: resized from the file, progress bars as they come"
+    from fastai.vision.all import CategoryBlock, ColReader, DataBlock, ImageBlock, Resize, vision_learner
+    dls = DataBlock((ImageBlock, CategoryBlock), get_x=ColReader("path", pref=f"{folder}/"), get_y=ColReader("label"), item_tfms=Resize(args.size)).dataloaders(df, bs=args.bs, num_workers=0)
+    return vision_learner(dls, args.arch, pretrained=False)
+
+
 def loop(learn, paths):
-    "fastai's own way, image by image"
+    "fastai's own way with our learner, image by image, without bars"
     with learn.no_bar(), learn.no_logging():
         for path in paths: learn.predict(path)
 
