@@ -1,5 +1,6 @@
 "What the tests of the command share: a small drawn data set, the shortest of trainings, and the command in this process or in one of its own."
 import os
+import signal
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -42,9 +43,9 @@ def refused(*argv):
     return lines[0]
 
 def begin(*argv, **kw):
-    "Start the command in a process of its own."
+    "Start the command in a process of its own, where Ctrl-C is heard even if a background shell, which ignores it, started the tests."
     env = {k: v for k,v in os.environ.items() if k != "PYTHONPATH"} | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([str(COMMAND), *map(str, argv)], env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kw)
+    return subprocess.Popen([str(COMMAND), *map(str, argv)], env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **kw)
 
 def apart(*argv, **kw):
     "Run the command in a process of its own: exit code, stdout, stderr."
