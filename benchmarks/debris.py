@@ -23,11 +23,10 @@ from ocean_fastai.data.splits import split_frames
 from ocean_fastai.explain.boxscores import wsol_report
 from ocean_fastai.explain.heats import heat_boxes
 from ocean_fastai.explain.localize import MIN_AREA, fit_threshold, localize
-from ocean_fastai.explain.wsol import centre_boxes
+from ocean_fastai.explain.wsol import centre_boxes, true_pairs
 from ocean_fastai.infer.bundle import load_bundle
 
 ARCH, SIZE, CLASSES = "mobilenetv2_100", (384, 288), ["plastic", "bio", "rov"]
-MEASURES = ("box_acc_v2", "top_hit", "pointing", "recall", "precision", "boxes_per_image")
 
 
 def split_data(out):
@@ -62,11 +61,11 @@ def stock_maps(df, boxes, out):
         torch.save(learn.model.state_dict(), out/"stock.pth")
     model = learn.model.eval().requires_grad_(True)
     maps, some = {}, df[df.split != "train"].reset_index(drop=True)
-    have = boxes.groupby("path").label.agg(lambda o: sorted(set(o))).to_dict()
+    have = true_pairs(boxes)
     with GradCAM(model, [model[0]]) as cam:
         for row, (x,) in zip(some.itertuples(), learn.dls.test_dl([f"{df.attrs['folder']}/{p}" for p in some.path], bs=1)):
             x = torch.Tensor(x.as_subclass(torch.Tensor))
-            for c in have.get(row.path, ()):
+            for c in (c for c in CLASSES if (row.path, c) in have):
                 with torch.no_grad(): p = model(x).sigmoid()[0, CLASSES.index(c)].item()
                 maps[row.path, c] = cam(x, [ClassifierOutputTarget(CLASSES.index(c))])[0], p, (row.width, row.height)
     return maps
@@ -81,9 +80,8 @@ def cut(maps, paths, thresholds):
 def best_thresholds(maps, paths, boxes):
     "For each class the threshold that `fit_threshold` would choose on these images."
     from ocean_fastai.explain.localize import _fitted, _merit
-    true = {k: g[["x0", "y0", "x1", "y1"]].to_numpy() for k, g in boxes.groupby(["path", "label"])}
-    out = {c: _fitted(np.array([[_merit(m, true[p, c], size)] for (p, k), (m, _, size) in maps.items() if k == c and p in paths]), (1.,))["threshold"] for c in CLASSES}
-    return out
+    true = true_pairs(boxes)
+    return {c: _fitted(np.array([[_merit(m, true[p, c], size)] for (p, k), (m, _, size) in maps.items() if k == c and p in paths]), (1.,))["threshold"] for c in CLASSES}
 
 
 def main():
@@ -102,7 +100,7 @@ def main():
     true.attrs = boxes.attrs
     bundle = load_bundle(out/"ours/bundle")
     print(f"{len(test)} test images of {test.video.nunique()} videos; thresholds: {bundle.config['localization']['elements']['classes']}")
-    there = set(zip(true.path, true.label))
+    there = true_pairs(true)
     def present(b): return b[[k in there for k in zip(b.path, b.label)]].reset_index(drop=True)
     plain = fit_threshold(bundle, valid, boxes[boxes.path.isin(set(valid.path))], mix=1., scales=1)
     maps = stock_maps(df, boxes, out)
@@ -118,7 +116,7 @@ def main():
     for name, found in contestants.items():
         table = wsol_report(found, true, test, out/f"{name.replace(', ', '-').replace(' ', '_')}.html", f"Debris: {name}", "Boxes of the classes that each image has.")
         for c, rows in table.groupby("class", sort=False):
-            said = "  ".join(f"{r.measure} {r.value:.3f} [{r.value_low:.3f}, {r.value_high:.3f}]" for r in rows.itertuples() if r.measure in MEASURES)
+            said = "  ".join(f"{r.measure} {r.value:.3f} [{r.value_low:.3f}, {r.value_high:.3f}]" for r in rows.itertuples())
             print(f"{name:30} {c:16} n={rows.pairs.iloc[0]:4}  {said}", flush=True)
 
 

@@ -7,7 +7,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/find.html.md"""
 # %% auto #0
 __all__ = ['WIDEST', 'PART', 'overlay', 'localize', 'score']
 
-# %% ../nbs/82_find.ipynb #2af9e519
+# %% ../nbs/82_find.ipynb #ae4b093c
 import os
 import shutil
 import sys
@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 from tqdm.auto import tqdm
 
 from .core import BoxError, OceanError, atomic_folder, atomic_path, class_colours, content_hash
-from .data.boxes import check_boxes, read_coco, write_coco
+from .data.boxes import check_boxes, is_coco, outline_box, read_coco, write_coco
 from .data.manifest import few, image_paths, manifest_from_csv
 from .explain.boxscores import wsol_report
 from .explain.cam import known_network, target_part
@@ -31,7 +31,7 @@ from .infer.items import Reader, list_items
 from .jobs import begun, check_free, claimed, new_note, now, save_note, watched, writing
 from .pages import contact_sheet
 
-# %% ../nbs/82_find.ipynb #f59f8a5d
+# %% ../nbs/82_find.ipynb #d0c01007
 WIDEST = 1280  # Pixels of an overlay
 
 def overlay(
@@ -47,15 +47,13 @@ def overlay(
     out = im.convert("RGB").resize([max(1, round(n*scale)) for n in im.size], Image.Resampling.LANCZOS, reducing_gap=2)
     least = max(2, out.width//300)
     for b in boxes.sort_values("score", na_position="first").to_dict("records"):
-        l,t,r,d = (round(b[k]*scale) for k in ("x0", "y0", "x1", "y1"))
-        l,t = min(l, out.width - 3*least),min(t, out.height - 3*least)
-        r,d = max(r, l + 3*least),max(d, t + 3*least)
+        xyxy = np.array([b[k] for k in ("x0", "y0", "x1", "y1")])*scale
         if isinstance(mask := b.get("mask"), np.ndarray):
-            soft = Image.fromarray(mask.astype(np.uint8)*90).resize((r - l, d - t))
+            l,t,r,d = xyxy.round().astype(int).tolist()
+            soft = Image.fromarray(mask.astype(np.uint8)*90).resize((max(1, r - l), max(1, d - t)))
             out.paste(Image.new("RGB", soft.size, colours[b["label"]]), (l, t), soft)
+        l,t,*_ = outline_box(out, xyxy, colours[b["label"]], least)
         draw = ImageDraw.Draw(out)
-        draw.rectangle((l, t, r - 1, d - 1), outline="#10181f", width=least + 2)
-        draw.rectangle((l + 1, t + 1, r - 2, d - 2), outline=colours[b["label"]], width=least)
         text = b["label"] if pd.isna(b.get("score", None)) else f"{b['label']} {b['score']:.2f}"
         size = max(11, out.width//60)
         x0,y0,x1,y1 = draw.textbbox((l, t), text, font_size=size, anchor="lb")
@@ -136,7 +134,7 @@ def _ended(out, boxes, df, note):
     print(f"tables and pictures: {out}")
     return boxes
 
-# %% ../nbs/82_find.ipynb #79986b0f
+# %% ../nbs/82_find.ipynb #f624d97a
 def localize(
     bundle, # Folder of a trained model
     images, # A folder, a glob, a manifest file, a COCO file (its images), an image, or a video
@@ -156,7 +154,7 @@ def localize(
         print(f"{out} is finished already")
         return pd.read_csv(out/"boxes.csv")
     model = load_bundle(bundle)
-    df = read_coco(images, outside="clip")[0] if Path(images).suffix.lower() == ".json" else list_items(images)
+    df = list_items(images)
     about = {"model": model.identity, "items": content_hash([str(p) for p in image_paths(df)])}
     if differ := [k for k in about if note.get(k, about[k]) != about[k]]: raise OceanError(f"{out}: was begun with another {' and '.join(differ)}; take the same, or choose another --out")
     names = target_part(known_network(model), target)[1]
@@ -173,10 +171,10 @@ def localize(
         shutil.rmtree(out/"parts")
     return _ended(out, boxes, df, note)
 
-# %% ../nbs/82_find.ipynb #4a072087
+# %% ../nbs/82_find.ipynb #f2941381
 def _read(path, classes=None):
     "Manifest and boxes of a COCO file or a table. Raises `OceanError`."
-    if Path(path).suffix.lower() == ".json": return read_coco(path, classes=classes, outside="clip")
+    if is_coco(path): return read_coco(path, classes=classes, outside="clip")
     boxes = check_boxes(manifest_from_csv(path, target=["label"]))
     df = boxes[[c for c in ("path", "video", "group") if c in boxes]].drop_duplicates("path", ignore_index=True)
     df.attrs = boxes.attrs
@@ -200,7 +198,7 @@ def _known(boxes, manifest):
     out.attrs = boxes.attrs | ({"folder": manifest.attrs["folder"]} if "folder" in manifest.attrs else {})
     return out,n
 
-# %% ../nbs/82_find.ipynb #3c0f3c72
+# %% ../nbs/82_find.ipynb #ccf557ad
 def score(
     boxes, # Boxes to judge, with scores: a table (.csv, .parquet) or a COCO file (.json)
     truth, # True boxes: a COCO file or a table
@@ -221,8 +219,8 @@ def score(
         table = wsol_report(found, true, df, folder/"report.html", f"Boxes: {Path(boxes).stem}", f"{boxes}, judged by {truth}.", groups)
         table.to_csv(folder/"wsol.csv", index=False)
         save_note(folder, note, status="finished", finished=now())
-    for r in table[table["measure"] == "box_acc_v2"].itertuples():
-        between = "" if np.isnan(r.value_low) else f" (95 % interval {r.value_low:.3f} to {r.value_high:.3f})"
-        print(f"{getattr(r, '_1', r[1])}: box accuracy {r.value:.3f}{between}, a box in the middle {r.baseline:.3f}, on {r.pairs} pairs of image and class")
+    for r in table[table["measure"] == "box_acc_v2"].to_dict("records"):
+        between = "" if np.isnan(r["value_low"]) else f" (95 % interval {r['value_low']:.3f} to {r['value_high']:.3f})"
+        print(f"{r['class']}: box accuracy {r['value']:.3f}{between}, a box in the middle {r['baseline']:.3f}, on {r['pairs']} pairs of image and class")
     print(f"table and page: {Path(out)/'report.html'}")
     return table

@@ -7,7 +7,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/run.html.md"""
 # %% auto #0
 __all__ = ['read_labelled', 'train', 'predict', 'evaluate', 'synth']
 
-# %% ../nbs/90_run.ipynb #bf4a5ae7
+# %% ../nbs/90_run.ipynb #b706cefc
 import json
 import os
 import shutil
@@ -19,7 +19,7 @@ import torch
 from fastcore.basics import listify
 
 from .core import SEED, ManifestError, OceanError, atomic_folder, atomic_path
-from .data.boxes import boxes_to_labels, read_coco
+from .data.boxes import boxes_to_labels, is_coco, read_coco
 from .data.loaders import OceanDataLoaders
 from .data.manifest import cell_texts, check_manifest, few, manifest_from_csv, manifest_from_folder, parse_cell, target_columns
 from .data.splits import load_split, save_split, split_frames
@@ -35,7 +35,7 @@ from .synth.dataset import draw_dataset
 from .train.learner import ocean_learner, refit as refit_learner
 from .train.models import ocean_model
 
-# %% ../nbs/90_run.ipynb #30073b1a
+# %% ../nbs/90_run.ipynb #02716e39
 def read_labelled(
     data, # A folder of class folders, a manifest file (.csv, .parquet), or a COCO file (.json)
     target=None, # The target, as a name or a list of one; by default `label` for a folder, `elements` for COCO, the only candidate of a table
@@ -50,7 +50,7 @@ def read_labelled(
         if runs := sorted(f.parent for f in (*path.glob("run.json"), *path.glob("*/run.json"))): raise OceanError(f"{few(runs)}: a job's results, not images of a class; move them out of {path}")
         return manifest_from_folder(path, (names or ["label"])[0], classes),(names or ["label"])[0],None
     if not path.exists(): raise OceanError(f"{path}: no such file or folder")
-    if path.suffix.lower() == ".json":
+    if is_coco(path):
         df,boxes = read_coco(path, classes=classes, outside="clip")
         return boxes_to_labels(df, boxes, (names or ["elements"])[0]),(names or ["elements"])[0],boxes
     df = manifest_from_csv(path, target=names or None)
@@ -187,7 +187,7 @@ def _check_network(arch, weights, size):
         own = model.pretrained_cfg["input_size"]
         raise OceanError(f"--size {size[0]}x{size[1]}: {arch} can't take images of this size ({' '.join(str(e).split())[:200]}); its own is {own[2]}x{own[1]}; or choose another --arch") from e
 
-# %% ../nbs/90_run.ipynb #2c1ffd50
+# %% ../nbs/90_run.ipynb #b8de4e18
 def train(
     data, # A folder of class folders, a manifest file (.csv, .parquet), or a COCO file (.json)
     out, # Folder of the run; must not exist, or be empty
@@ -207,7 +207,7 @@ def train(
     resume:bool=False, # Go on with the run in `out`
 )->Path: # The run's folder
     "Train, validate and export a classifier. Raises `OceanError` for bad input, `OSError` where nothing can be written."
-    if crop is None: crop = 1. if Path(data).suffix.lower() == ".json" else .667
+    if crop is None: crop = 1. if is_coco(data) else .667
     options = dict(data=os.path.abspath(data), out=os.path.abspath(out), target=listify(target), classes=classes and list(classes), arch=arch, weights=str(weights or "none"), size=list(parse_size(size)),
                    crop=crop, by=by, valid=valid, head_epochs=head_epochs, body_epochs=body_epochs, bs=bs, seed=seed, refit=refit)
     run,note = Path(out),claimed(out, new_note("train", options), resume)
@@ -235,7 +235,7 @@ def _ended(run, how):
     print(f"{run} {how}: model in {run/'bundle'}, figures in {run/'report.html'}")
     return run
 
-# %% ../nbs/90_run.ipynb #5dd6c808
+# %% ../nbs/90_run.ipynb #1264eeb1
 def predict(
     bundle, # Folder of a trained model
     images, # A folder, a glob, a manifest file, an image, or a video
@@ -260,8 +260,7 @@ def evaluate(
     model = load_bundle(bundle)
     target, = model.targets
     by = ((model.config.get("training") or {}).get("split") or {}).get("by")
-    is_coco = Path(manifest).suffix.lower() == ".json"
-    df = check_manifest(read_labelled(manifest, target, classes=model.targets[target] if is_coco else None)[0], target, model.targets[target])
+    df = check_manifest(read_labelled(manifest, target, classes=model.targets[target] if is_coco(manifest) else None)[0], target, model.targets[target])
     note = new_note("evaluate", dict(bundle=os.path.abspath(bundle), manifest=os.path.abspath(manifest), out=os.path.abspath(out)))
     with writing(out),atomic_folder(out) as folder:
         preds = model.predict(df, progress=watched())

@@ -7,7 +7,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/explain.boxscores.html.md"""
 # %% auto #0
 __all__ = ['match_boxes', 'wsol_scores', 'wsol_report']
 
-# %% ../../nbs/44_explain.boxscores.ipynb #178e955e
+# %% ../../nbs/44_explain.boxscores.ipynb #7bb6b1a6
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +17,10 @@ from PIL import ImageDraw, ImageOps
 from ..core import SEED, ImageError, ManifestError, OceanError
 from ..images import open_image
 from ..pages import contact_sheet, save_page
-from ..data.boxes import box_ious, image_sizes
+from ..data.boxes import box_ious, image_sizes, outline_box
 from ..data.manifest import SPLIT_NAMES, cell_texts, few, image_paths
 from ..data.splits import group_column, group_numbers
-from .wsol import MEAN_ROW, centre_boxes, points_at, ranked_boxes, reaches, true_pairs
+from .wsol import IOUS, MEAN_ROW, centre_boxes, points_at, ranked_boxes, reaches, true_pairs
 
 # %% ../../nbs/44_explain.boxscores.ipynb #b415c9db
 def _counts(ious, least)->int:
@@ -60,16 +60,15 @@ def match_boxes(
     boxes,truth = (t.assign(path=[names[str(f)] for f in image_paths(t, t.attrs.get("folder") or folder)]) for t in (boxes, truth))
     return _compared(ranked_boxes(boxes), true_pairs(truth), iou).drop(columns="pointing")
 
-# %% ../../nbs/44_explain.boxscores.ipynb #32cec744
-_IOUS = (.3, .5, .7)
+# %% ../../nbs/44_explain.boxscores.ipynb #ac7df9c2
 _MEASURES = ("box_acc_v2", "top_hit", "pointing", "recall", "precision", "boxes_per_image")
 
 def _tallies(rows, group, classes)->np.ndarray:
     "What each measure divides, and by what, in whole numbers. Groups x classes x 2 x measures"
     there,best = rows["true"] > 0,rows["best_iou"].to_numpy()
-    hits = sum(reaches(best, i).astype(int) for i in _IOUS)
-    over = [hits, reaches(rows["top_iou"], _IOUS[0]), rows["pointing"], rows["tp"], rows["tp"], rows["found"]*there]
-    under = [len(_IOUS)*there, there, there, rows["true"], rows["found"], there]
+    hits = sum(reaches(best, i).astype(int) for i in IOUS)
+    over = [hits, reaches(rows["top_iou"], IOUS[0]), rows["pointing"], rows["tp"], rows["tp"], rows["found"]*there]
+    under = [len(IOUS)*there, there, there, rows["true"], rows["found"], there]
     out = np.zeros((max(group.values()) + 1, len(classes), 2, len(over)))
     np.add.at(out, (rows["path"].map(group).to_numpy(), pd.Index(classes).get_indexer(rows["label"])), np.stack([np.array(over, float), np.array(under, float)]).transpose(2, 0, 1))
     return out
@@ -90,7 +89,7 @@ def _resampled(tally, n_boot, seed)->np.ndarray:
         out.append(_values((times @ tally.reshape(n, -1)).reshape(len(times), *tally.shape[1:])))
     return np.concatenate(out)
 
-# %% ../../nbs/44_explain.boxscores.ipynb #2fdacbdf
+# %% ../../nbs/44_explain.boxscores.ipynb #c13ab51c
 def _judged(boxes, truth, manifest, groups)->tuple:
     "Rows of boxes and of centre boxes as `_compared` gives them, each path's group, the classes, the notes, the groups' column."
     if groups not in (None, "auto", "none") and groups not in manifest: raise ManifestError(f"groups={groups!r}: no such column; the columns are: {', '.join(map(str, manifest.columns))}")
@@ -98,7 +97,7 @@ def _judged(boxes, truth, manifest, groups)->tuple:
     classes = list(dict.fromkeys(c for _,c in pairs))
     odd = boxes[~boxes["label"].isin(classes)]
     boxes = boxes.drop(index=odd.index)
-    rows,middle = (_compared(b, pairs, _IOUS[0]) for b in (boxes, ranked_boxes(centre_boxes(manifest, truth))))
+    rows,middle = (_compared(b, pairs, IOUS[0]) for b in (boxes, ranked_boxes(centre_boxes(manifest, truth))))
     used = manifest[manifest["path"].astype(str).isin(set(rows["path"]))].drop_duplicates("path")
     unit = group_column(used, groups or "none")
     group = dict(zip(used["path"].astype(str), group_numbers(used, unit)))
@@ -121,7 +120,7 @@ def _group_notes(unit, n_groups, per_class)->list:
     rare = [f"{c} ({n})" for c,n in per_class.items() if 1 < n < 10]
     return lone + ([f"In few groups, so that their intervals are a rough guess: {', '.join(rare)}."] if rare else [])
 
-# %% ../../nbs/44_explain.boxscores.ipynb #debd4418
+# %% ../../nbs/44_explain.boxscores.ipynb #5ca0f3b5
 def wsol_scores(
     boxes:pd.DataFrame, # Boxes with `score`, perhaps `peak_x` and `peak_y`
     truth:pd.DataFrame, # True boxes
@@ -131,7 +130,11 @@ def wsol_scores(
     seed:int=SEED, # Of the resampling
 )->pd.DataFrame: # For each class and their mean, a row a measure: class, measure, value, baseline, difference, each with _low and _high; pairs, groups
     "Boxes against the truth, beside centre boxes, with 95 % intervals; `attrs`: interval, notes. Raises `BoxError`, `ManifestError` or `ImageError`."
-    rows,middle,group,classes,notes,unit = _judged(boxes, truth, manifest, groups)
+    return _scores(_judged(boxes, truth, manifest, groups), n_boot, seed)
+
+def _scores(judged, n_boot, seed)->pd.DataFrame:
+    "The table of `wsol_scores` from what `_judged` gives."
+    rows,middle,group,classes,notes,unit = judged
     tally = np.stack([_tallies(r, group, classes) for r in (rows, middle)], axis=1)
     n_groups,per_class = len(tally),(tally[:, 0, :, 1, 1] > 0).sum(0)
     drawn = _resampled(tally, n_boot if n_groups > 1 else 0, seed) if n_boot and n_groups > 1 else np.full((2, 2, len(classes) + 1, len(_MEASURES)), np.nan)
@@ -152,7 +155,7 @@ def _how(unit, n_groups, n_boot, seed)->str:
     if n_groups < 2 or not n_boot: return "no interval" + (f": one {unit or 'image'} alone can't say how much another would differ" if n_groups < 2 else "")
     return f"95 % percentile bootstrap, {n_boot} resamples of {f'whole groups (column {unit}, {n_groups} of them)' if unit else 'single images'}, seed {seed}"
 
-# %% ../../nbs/44_explain.boxscores.ipynb #08aa4585
+# %% ../../nbs/44_explain.boxscores.ipynb #f43e1821
 _TRUE,_FOUND = "#56b4e9","#e66100" # sky blue and orange: told apart by colour-blind readers
 
 def _with_boxes(file, size, true, found, thumb):
@@ -161,11 +164,7 @@ def _with_boxes(file, size, true, found, thumb):
     except ImageError: return Path(file)
     draw,scale = ImageDraw.Draw(im),np.array(im.size)/size
     for colour,line,table in ((_TRUE, 4, true), (_FOUND, 2, found[["x0", "y0", "x1", "y1"]].to_numpy())): # where both are one, the wider line shows inside
-        for box in table:
-            l,t,r,b = np.round(box*np.tile(scale, 2)).astype(int).tolist()
-            l,t,r,b = min(l, im.width - 5),min(t, im.height - 5),max(r - 1, l + 4),max(b - 1, t + 4)
-            draw.rectangle((l, t, r, b), outline="#10181f", width=line + 2)
-            draw.rectangle((l + 1, t + 1, r - 1, b - 1), outline=colour, width=line)
+        for box in table: outline_box(im, box*np.tile(scale, 2), colour, line)
     for x,y in found[["peak_x", "peak_y"]].to_numpy()[:1]*scale: draw.ellipse((x - 5, y - 5, x + 5, y + 5), fill=_FOUND, outline="#10181f", width=2)
     return im
 
@@ -214,7 +213,7 @@ def _beside(table)->pd.DataFrame:
     counts = table.drop_duplicates("class").set_index("class")[["pairs", "groups"]]
     return pd.concat([counts, wide], axis=1).reset_index()
 
-# %% ../../nbs/44_explain.boxscores.ipynb #7bfa0e96
+# %% ../../nbs/44_explain.boxscores.ipynb #b689c79e
 def wsol_report(
     boxes:pd.DataFrame, # Boxes with `score`, perhaps `peak_x` and `peak_y`
     truth:pd.DataFrame, # True boxes
@@ -229,7 +228,8 @@ def wsol_report(
     thumb=(360, 240), # Width and height of an example, pixels
 )->pd.DataFrame: # As `wsol_scores` makes it
     "Scores, their meaning and examples of each class on one self-contained page. Raises `BoxError`, `ManifestError` or `ImageError`."
-    table,rows = wsol_scores(boxes, truth, manifest, groups, n_boot, seed),_judged(boxes, truth, manifest, groups)[0]
+    judged = _judged(boxes, truth, manifest, groups)
+    table,rows = _scores(judged, n_boot, seed),judged[0]
     boxes,pairs = ranked_boxes(boxes, manifest),true_pairs(truth, manifest)
     used = manifest[manifest["path"].astype(str).isin({p for p,_ in pairs})]
     files,size = (dict(zip(used["path"].astype(str), o)) for o in (image_paths(used, manifest.attrs.get("folder")), image_sizes(used)))

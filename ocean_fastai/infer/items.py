@@ -7,7 +7,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/infer.items.html.md"""
 # %% auto #0
 __all__ = ['VIDEO_SUFFIXES', 'is_video', 'video_times', 'VideoFrames', 'list_items', 'Reader', 'read_ahead', 'default_workers']
 
-# %% ../../nbs/31_infer.items.ipynb #df06c4f4
+# %% ../../nbs/31_infer.items.ipynb #987d4815
 import glob
 import os
 from collections import deque
@@ -21,6 +21,7 @@ import pandas as pd
 from PIL import Image
 
 from ..core import ImageError, OceanError
+from ..data.boxes import is_coco, read_coco
 from ..data.manifest import image_paths, is_manifest_file, load_manifest
 from ..geometry import Geometry
 from ..images import IMAGE_SUFFIXES, from_pil, list_images, open_image
@@ -76,9 +77,9 @@ class VideoFrames:
         if not fine: raise ImageError(path, f"the frame at {self.time:g} s can't be decoded")
         return Image.fromarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)),self.time
 
-# %% ../../nbs/31_infer.items.ipynb #1ab1269f
+# %% ../../nbs/31_infer.items.ipynb #c7d1e38b
 def list_items(
-    source, # A folder of images and videos, a glob, a path, a manifest (table or file), a video, an image in memory, or a list of paths and images
+    source, # A folder of images and videos, a glob, a path, a manifest (table or file), a COCO file, a video, an image in memory, or a list of paths and images
     every_s:float=1., # Seconds between the frames of a video
 )->pd.DataFrame: # `path`, and where needed `time` (of a video's frame, seconds) and `image` (in memory)
     "A table of what is to be predicted. Raises `OceanError` for nothing there, or what it can't be made of."
@@ -98,15 +99,16 @@ def _items_of(things):
     df = pd.DataFrame({"path": pd.Series(names, dtype=object)})
     return df.assign(image=pd.Series(images, dtype=object)) if any(im is not None for im in images) else df
 
-# %% ../../nbs/31_infer.items.ipynb #667e9f77
+# %% ../../nbs/31_infer.items.ipynb #c80a0f06
 def _items_at(source):
     "What a path or a glob stands for, as a table"
     path,known = Path(source),(*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
     if path.is_dir(): return _items_of(list_images(path, known))
     if is_manifest_file(path): return load_manifest(path)
+    if path.exists() and is_coco(path): return read_coco(path, outside="clip")[0]
     if path.exists():
         if path.suffix.lower() in known: return _items_of([source])
-        raise OceanError(f"{source}: is no folder, image, video or manifest (by its name; images end in {' '.join(IMAGE_SUFFIXES)}, manifests in .csv .parquet)")
+        raise OceanError(f"{source}: is no folder, image, video or manifest (by its name; images end in {' '.join(IMAGE_SUFFIXES)}, manifests in .csv .parquet, COCO in .json)")
     if not glob.has_magic(str(source)): raise OceanError(f"{source}: no such file or folder")
     found = sorted(p for p in glob.glob(str(source), recursive=True) if Path(p).suffix.lower() in known and os.path.isfile(p))
     if not found: raise OceanError(f"{source}: no image or video has such a name")
