@@ -75,13 +75,13 @@ def _training(commands):
     arg("--refit", action="store_true", help="train once more on all images; the scores stay those of the validated model")
     arg("--resume", action="store_true", help="go on with a run that was stopped; give the same options again")
 
-# %% ../nbs/92_cli.ipynb #05eed477
+# %% ../nbs/92_cli.ipynb #43b11f44
 def _using(commands):
     "The commands `predict` and `evaluate`."
     arg = _add(commands, "predict", "predict images, one row each", ["floor-model/bundle survey/ --out survey.csv", "floor-model/bundle 'dive/*.jpg' --out dive.parquet",
                                                                      "floor-model/bundle dive.mp4 --out dive.csv", "floor-model/bundle survey/ --out survey.csv --resume"])
     arg("bundle", metavar="BUNDLE", help="a trained model: RUN/bundle")
-    arg("images", metavar="IMAGES", help="a folder, a glob in quotes, a manifest, an image, or a video")
+    arg("images", metavar="IMAGES", help="a folder, a glob in quotes, a manifest, a COCO file (its images), an image, or a video")
     arg("--out", required=True, metavar="FILE", help="table to write, .csv or .parquet")
     arg("--bs", type=int, default=32, metavar="N", help="images a batch")
     arg("--resume", action="store_true", help="go on with predictions that were stopped")
