@@ -26,6 +26,8 @@ from ocean_fastai.find import overlay
 from ocean_fastai.infer.bundle import load_bundle, save_bundle
 from ocean_fastai.train.learner import ocean_learner
 
+from judging import say
+
 ARCH, TILES, SCALES, DAY = "mobilenetv2_100", (12, 7), (1, 2), "2023-06-03"
 
 
@@ -67,9 +69,8 @@ def main():
         save_bundle(learn, out/"bundle")
     model = load_bundle(out/"bundle")
     valid, test = (df[df.split == part].reset_index(drop=True) for part in ("valid", "test"))
-    for part in (valid, test): part.attrs = df.attrs
     true = boxes[boxes.path.isin(set(test.path))].reset_index(drop=True)
-    true.attrs = boxes.attrs
+    print(f"{len(test)} images, {len(true)} burrows")
     found = {}
     for name, kw in {"tiles": dict(tiles=TILES, scales=SCALES), "one pass": {}}.items():
         fit = fit_threshold(model, valid, boxes[boxes.path.isin(set(valid.path))], held_out=test, **kw)
@@ -81,7 +82,7 @@ def main():
         overlay(Image.open(f"{df.attrs['folder']}/{path}"), b).save(out/"overlays"/f"{Path(path).stem[:30]}.jpg")
     for name, b in {**found, "centre box": centre_boxes(test, true)}.items():
         table = wsol_report(b.drop(columns="mask", errors="ignore"), true, test, out/f"{name.replace(' ', '_')}.html", f"Burrows: {name}", groups="none").query("`class` == 'burrow'")
-        print(f"{name:10} {len(test)} images, {len(true)} burrows: " + "  ".join(f"{r.measure} {r.value:.3f} [{r.value_low:.3f}, {r.value_high:.3f}]" for r in table.itertuples()), flush=True)
+        say(name, table)
 
 
 if __name__ == "__main__": main()

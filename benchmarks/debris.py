@@ -26,6 +26,8 @@ from ocean_fastai.explain.localize import MIN_AREA, fit_threshold, localize
 from ocean_fastai.explain.wsol import centre_boxes, true_pairs
 from ocean_fastai.infer.bundle import load_bundle
 
+from judging import present, say
+
 ARCH, SIZE, CLASSES = "mobilenetv2_100", (384, 288), ["plastic", "bio", "rov"]
 
 
@@ -95,29 +97,22 @@ def main():
                         "--weights", Path(os.environ["OCEAN_WEIGHTS"])/f"{ARCH}.imagenet.safetensors", "--size", f"{SIZE[0]}x{SIZE[1]}", "--out", out/"ours", *(["--resume"] if (out/"ours").exists() else [])],
                        check=True, stdout=sys.stderr)
     valid, test = (df[df.split == part].reset_index(drop=True) for part in ("valid", "test"))
-    for part in (valid, test): part.attrs = df.attrs
     true = boxes[boxes.path.isin(set(test.path))].reset_index(drop=True)
-    true.attrs = boxes.attrs
     bundle = load_bundle(out/"ours/bundle")
     print(f"{len(test)} test images of {test.video.nunique()} videos; thresholds: {bundle.config['localization']['elements']['classes']}")
-    there = true_pairs(true)
-    def present(b): return b[[k in there for k in zip(b.path, b.label)]].reset_index(drop=True)
     plain = fit_threshold(bundle, valid, boxes[boxes.path.isin(set(valid.path))], mix=1., scales=1)
     maps = stock_maps(df, boxes, out)
     fitted = best_thresholds(maps, set(valid.path), boxes)
     print(f"stock's fitted thresholds: {fitted}; those of our plain map: {[(c, f['threshold']) for c, f in plain['classes'].items()]}")
-    contestants = {"ours, fitted": present(localize(bundle, test, CLASSES)),
-                   "ours, class map alone, fitted": present(localize(bundle, test, CLASSES, fit=plain)),
-                   "ours, Otsu": present(localize(bundle, test, CLASSES, threshold="otsu")),
-                   "ours, 0.5": present(localize(bundle, test, CLASSES, threshold=.5)),
+    contestants = {"ours, fitted": present(localize(bundle, test, CLASSES), true),
+                   "ours, class map alone, fitted": present(localize(bundle, test, CLASSES, fit=plain), true),
+                   "ours, Otsu": present(localize(bundle, test, CLASSES, threshold="otsu"), true),
+                   "ours, 0.5": present(localize(bundle, test, CLASSES, threshold=.5), true),
                    "stock Grad-CAM, 0.5": cut(maps, set(test.path), dict.fromkeys(CLASSES, .5)),
                    "stock Grad-CAM, fitted": cut(maps, set(test.path), fitted),
                    "centre box": centre_boxes(test, true)}
     for name, found in contestants.items():
-        table = wsol_report(found, true, test, out/f"{name.replace(', ', '-').replace(' ', '_')}.html", f"Debris: {name}", "Boxes of the classes that each image has.")
-        for c, rows in table.groupby("class", sort=False):
-            said = "  ".join(f"{r.measure} {r.value:.3f} [{r.value_low:.3f}, {r.value_high:.3f}]" for r in rows.itertuples())
-            print(f"{name:30} {c:16} n={rows.pairs.iloc[0]:4}  {said}", flush=True)
+        say(name, wsol_report(found, true, test, out/f"{name.replace(', ', '-').replace(' ', '_')}.html", f"Debris: {name}", "Boxes of the classes that each image has."))
 
 
 if __name__ == "__main__": main()

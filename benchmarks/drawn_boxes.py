@@ -11,7 +11,6 @@ import argparse
 import os
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from ocean_fastai.data.boxes import boxes_to_labels
@@ -20,10 +19,12 @@ from ocean_fastai.data.splits import split_frames
 from ocean_fastai.explain.boxscores import wsol_scores
 from ocean_fastai.explain.heats import heat_maps
 from ocean_fastai.explain.localize import fit_threshold, localize
-from ocean_fastai.explain.wsol import centre_boxes, pxap, true_pairs
+from ocean_fastai.explain.wsol import centre_boxes, pxap
 from ocean_fastai.infer.bundle import load_bundle, save_bundle
 from ocean_fastai.synth.dataset import MASK_VALUES, draw_dataset, mask_path
 from ocean_fastai.train.learner import ocean_learner
+
+from judging import present, say
 
 ARCH, SIZE, CLASSES, MEASURES = "mobilenetv2_100", (288, 160), ["rocks", "waste"], ["box_acc_v2", "top_hit", "pointing"]
 
@@ -48,24 +49,18 @@ def main():
     if not (out/"bundle").exists(): train(df, out)
     model = load_bundle(out/"bundle")
     valid, test = (df[df.split == part].reset_index(drop=True) for part in ("valid", "test"))
-    for part in (valid, test): part.attrs = df.attrs
     true = boxes[boxes.path.isin(set(test.path))].reset_index(drop=True)
     near = boxes[boxes.path.isin(set(valid.path))]
     fits = {"fitted": fit_threshold(model, valid, near, held_out=test), "class map, fitted": fit_threshold(model, valid, near, held_out=test, mix=1., scales=1)}
     print(f"{len(test)} test images of {test.video.nunique()} videos; " + "; ".join(f"{k}: {v['classes']}" for k, v in fits.items()))
-    there = true_pairs(true)
-    def present(b): return b[[k in there for k in zip(b.path, b.label)]].reset_index(drop=True)
-    found = {name: present(localize(model, test, CLASSES, fit=fit)) for name, fit in fits.items()}
-    found |= {"Otsu": present(localize(model, test, CLASSES, threshold="otsu")), "0.5": present(localize(model, test, CLASSES, threshold=.5)), "centre box": centre_boxes(test, true)}
+    cuts = {name: dict(fit=fit) for name, fit in fits.items()} | {"Otsu": dict(threshold="otsu"), "0.5": dict(threshold=.5)}
+    found = {name: present(localize(model, test, CLASSES, **cut), true) for name, cut in cuts.items()} | {"centre box": centre_boxes(test, true)}
     for name, b in found.items():
         table = wsol_scores(b, true, test)
-        for c in CLASSES:
-            rows = table[(table["class"] == c) & table.measure.isin(MEASURES)]
-            print(f"{name:20} {c:6} n={rows.pairs.iloc[0]:4}  " + "  ".join(f"{r.measure} {r.value:.3f} [{r.value_low:.3f}, {r.value_high:.3f}]" for r in rows.itertuples()), flush=True)
-    masks = test[["path"]].assign(mask=[str(out/"scenes"/mask_path(p)) for p in test.path])
-    masks.attrs["folder"] = df.attrs["folder"]
+        say(name, table[table.measure.isin(MEASURES)])
+    masks = test[["path"]].assign(mask=test.path.map(mask_path))
     for name, kw in {"heat_maps": {}, "class map": dict(mix=1., scales=1)}.items():
-        table = pxap(heat_maps(model, test, CLASSES, **kw).query("label in @CLASSES"), masks, {c: MASK_VALUES[c] for c in CLASSES})
+        table = pxap(heat_maps(model, test, CLASSES, **kw), masks, {c: MASK_VALUES[c] for c in CLASSES})
         print(f"PxAP {name:12} " + "  ".join(f"{r['class']} {r['pxap']:.3f} (centre box {r['baseline']:.3f})" for _, r in table.iterrows()), flush=True)
 
 

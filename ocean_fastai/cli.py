@@ -75,13 +75,15 @@ def _training(commands):
     arg("--refit", action="store_true", help="train once more on all images; the scores stay those of the validated model")
     arg("--resume", action="store_true", help="go on with a run that was stopped; give the same options again")
 
-# %% ../nbs/92_cli.ipynb #43b11f44
+# %% ../nbs/92_cli.ipynb #e04dc030
+_IMAGES = "a folder, a glob in quotes, a manifest, a COCO file (its images), an image, or a video"
+
 def _using(commands):
     "The commands `predict` and `evaluate`."
     arg = _add(commands, "predict", "predict images, one row each", ["floor-model/bundle survey/ --out survey.csv", "floor-model/bundle 'dive/*.jpg' --out dive.parquet",
                                                                      "floor-model/bundle dive.mp4 --out dive.csv", "floor-model/bundle survey/ --out survey.csv --resume"])
     arg("bundle", metavar="BUNDLE", help="a trained model: RUN/bundle")
-    arg("images", metavar="IMAGES", help="a folder, a glob in quotes, a manifest, a COCO file (its images), an image, or a video")
+    arg("images", metavar="IMAGES", help=_IMAGES)
     arg("--out", required=True, metavar="FILE", help="table to write, .csv or .parquet")
     arg("--bs", type=int, default=32, metavar="N", help="images a batch")
     arg("--resume", action="store_true", help="go on with predictions that were stopped")
@@ -90,13 +92,13 @@ def _using(commands):
     arg("manifest", metavar="MANIFEST", help="a manifest (.csv, .parquet) with the model's target, a folder of class folders, or boxes in COCO (.json)")
     arg("--out", required=True, metavar="DIR", help="folder to make: predictions.csv, metrics.json, report.html, ...")
 
-# %% ../nbs/92_cli.ipynb #07ef2659
+# %% ../nbs/92_cli.ipynb #7fc597d5
 def _finding(commands):
     "The commands `localize` and `score`."
     arg = _add(commands, "localize", "find where a model's classes are in images: boxes, and pictures of them", ["debris-model/bundle dive/ --out found", "debris-model/bundle 'dive/*.jpg' --classes plastic,rov --threshold 0.5 --out found",
                                      "burrow-model/bundle transect/ --classes burrow --tiles 6x3 --out burrows", "debris-model/bundle dive/ --out found --resume"])
     arg("bundle", metavar="BUNDLE", help="a trained model: RUN/bundle")
-    arg("images", metavar="IMAGES", help="a folder, a glob in quotes, a manifest, a COCO file (its images), an image, or a video")
+    arg("images", metavar="IMAGES", help=_IMAGES)
     arg("--out", required=True, metavar="DIR", help="folder to make: boxes.csv, boxes.coco.json, overlays/, contact_sheet.jpg, run.json")
     arg("--classes", type=_names, metavar="A,B", help="classes to find, predicted or not (default: those that the model names in an image)")
     arg("--target", metavar="NAME", help="whose classes, if the model has several targets")

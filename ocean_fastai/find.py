@@ -62,9 +62,7 @@ def overlay(
         draw.text((l, t + down), text, fill="white", font_size=size, anchor="lb")
     return out
 
-# %% ../nbs/82_find.ipynb #db67a8d1
-PART,_SHOWN = 100,24
-
+# %% ../nbs/82_find.ipynb #1387e9ed
 def _threshold(said):
     "What was typed as a threshold, as `localize` takes it. Raises `OceanError`."
     if said in (None, "otsu", "fitted") or isinstance(said, (float, dict)): return said
@@ -81,6 +79,9 @@ def _tiles(said):
     if said is None: return None
     try: return parse_size(said)
     except OceanError as e: raise OceanError(f"--tiles {said}: give columns and rows, such as 6x3") from e
+
+# %% ../nbs/82_find.ipynb #b5b3f209
+PART,_SHOWN = 100,24
 
 def _name(i, row):
     "File name of an image's overlay."
@@ -104,6 +105,7 @@ def _part(out, model, df, k, options):
     with atomic_path(_done(out, k)) as temp: boxes.drop(columns="mask").to_csv(temp, index=False)
     return boxes.attrs["thresholds"],dict(boxes.attrs["errors"])
 
+# %% ../nbs/82_find.ipynb #fd496e2d
 def _sheet(out, df, boxes):
     "Images with boxes, evenly from the surest to the least sure, on one sheet; nothing where there is no box."
     best = boxes.sort_values("score", ascending=False, kind="stable").drop_duplicates("path")

@@ -157,9 +157,7 @@ def _laid_out(maps, boxes, size, cell):
         for t,o in zip(total, own): t += put(np.ascontiguousarray(o*hill))
     return (total/np.maximum(weight, 1e-6)*(weight > 1e-6)).reshape(*maps.shape[1:-2], grid[1], grid[0])
 
-# %% ../../nbs/41_explain.heats.ipynb #092d3184
-SCALES = (1, 1.5, 2)
-
+# %% ../../nbs/41_explain.heats.ipynb #5727fa0c
 def _chosen(p, names, wanted, thresholds):
     "The classes that maps are wanted of: those asked for, or those that any view's prediction names"
     if wanted is not None: return wanted
@@ -176,6 +174,9 @@ def _checked(model, classes, target, scales, tiles):
     if not len(listify(scales)) or not all(s > 0 for s in listify(scales)): raise OceanError(f"scales={scales}: must be sizes in units of the network's own, above 0")
     if tiles is not None and (len(tuple(tiles)) != 2 or min(tiles) < 1): raise OceanError(f"tiles={tiles}: give columns and rows, each at least 1")
     return net,target,names,part,wanted
+
+# %% ../../nbs/41_explain.heats.ipynb #2ae4538d
+SCALES = (1, 1.5, 2)
 
 def seen_images(
     model, # A `Bundle`, or a learner made by `ocean_learner`
