@@ -40,14 +40,14 @@ def split_data(out):
     return df, boxes, write_coco(df.drop(columns="elements"), boxes, out/"debris.json", CLASSES)
 
 
-def stock_learner(df, weights):
+def stock_learner(df, weights, seed=0):
     "What a fastai user writes."
     from fastai.vision.all import ColReader, ColSplitter, DataBlock, ImageBlock, MultiCategoryBlock, Resize, ResizeMethod, aug_transforms, set_seed, vision_learner
-    set_seed(0, reproducible=True)
+    set_seed(seed, reproducible=True)
     some = df[df.split != "test"].reset_index(drop=True)
     some = some.assign(is_valid=some.split == "valid", labels=some.elements.replace("none", ""))
     dls = DataBlock((ImageBlock, MultiCategoryBlock(vocab=CLASSES)), get_x=ColReader("path", pref=f"{df.attrs['folder']}/"), get_y=ColReader("labels", label_delim=";"), splitter=ColSplitter("is_valid"),
-                    item_tfms=Resize((SIZE[1], SIZE[0]), ResizeMethod.Squish), batch_tfms=aug_transforms()).dataloaders(some, bs=32, seed=0, num_workers=0)
+                    item_tfms=Resize((SIZE[1], SIZE[0]), ResizeMethod.Squish), batch_tfms=aug_transforms()).dataloaders(some, bs=32, seed=seed, num_workers=0)
     return vision_learner(dls, ARCH, pretrained_cfg_overlay=dict(file=str(weights)))
 
 

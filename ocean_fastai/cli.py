@@ -50,17 +50,18 @@ def _drawn(commands):
     arg("--seed", type=int, metavar="N", default=0, help="the same seed draws the same data set")
     arg("--resume", action="store_true", help="go on with a data set that was begun before")
 
-# %% ../nbs/92_cli.ipynb #6edfd8d7
+# %% ../nbs/92_cli.ipynb #183fa688
 def _training(commands):
     "The command `train`."
     arg = _add(commands, "train", "train a classifier on labelled images, and say how good it is", [
         "plocan/floor --out floor-model", "labels.csv --target floor --by video --out floor-model --weights resnet34.safetensors",
         "labels.csv --target elements --classes fauna,algae,waste --size 512x288 --crop 1 --out elements-model --refit",
         "debris/annotations.json --target elements --by video --size 384x288 --out debris-model",
+        "labels.csv --target floor --target elements --by video --out both-model",
         "plocan/floor --out floor-model --resume"])
     arg("data", metavar="DATA", help="a folder of class folders, a manifest (.csv, .parquet) with a column path, or boxes in COCO (.json), learnt as several labels an image")
     arg("--out", required=True, metavar="RUN", help="folder to make: bundle/, metrics.json, report.html, ...")
-    arg("--target", action="append", metavar="NAME", help="column to learn; for class folders and COCO the name to give it (default: label, elements for COCO, or the only column that there is)")
+    arg("--target", action="append", metavar="NAME", help="column to learn, given more than once for one model of several; for class folders and COCO the name to give it (default: label, elements for COCO, or the only column that there is)")
     arg("--classes", type=_names, metavar="A,B", help="the classes allowed, in order; any other label is an error, in COCO it is left out (default: those found)")
     arg("--arch", metavar="NAME", default="resnet34", help="any network of timm")
     arg("--weights", default="hub", metavar="FILE|hub|none", help="to start from: a file (.safetensors, .pth), those of timm's hub, or random ones")

@@ -35,86 +35,99 @@ from .synth.dataset import draw_dataset
 from .train.learner import ocean_learner, refit as refit_learner
 from .train.models import ocean_model
 
-# %% ../nbs/90_run.ipynb #02716e39
+# %% ../nbs/90_run.ipynb #8c72edce
 def read_labelled(
     data, # A folder of class folders, a manifest file (.csv, .parquet), or a COCO file (.json)
-    target=None, # The target, as a name or a list of one; by default `label` for a folder, `elements` for COCO, the only candidate of a table
+    target=None, # The target or targets; by default `label` for a folder, `elements` for COCO, the only candidate of a table
     by:str="auto", # A column that the split is made by, which is no target
     classes=None, # Classes allowed, in order; of COCO, those to keep; any by default
-)->tuple: # The manifest, the target's name, and the boxes of COCO or None
-    "Labelled images from a folder, a table or boxes. Raises `OceanError` if there is nothing to read, or more than one target."
+)->tuple: # The manifest, the targets' names, and the boxes of COCO or None
+    "Labelled images from a folder, a table or boxes. Raises `OceanError` if there is nothing to read, or if it can't be told what to learn."
     path,names = Path(data),listify(target)
-    if len(names) > 1: raise OceanError(f"{len(names)} targets ({', '.join(names)}): a model learns one; train one for each --target")
+    if len(names) > 1 and (path.is_dir() or is_coco(path)): raise OceanError(f"{path}: labels one target, not {len(names)} ({', '.join(names)}); several need a manifest with a column for each")
+    if twice := sorted({t for t in names if names.count(t) > 1}): raise OceanError(f"--target: {few(twice)} is named twice; name each column once")
+    if len(names) > 1 and classes: raise OceanError(f"--classes can't be given for several targets ({', '.join(names)}); leave in the manifest what is to be learnt")
     if path.is_dir():
         if (path/"manifest.csv").is_file(): raise OceanError(f"{path}: holds a manifest.csv; name that file instead, {path/'manifest.csv'}, or move it away if the folders are classes")
         if runs := sorted(f.parent for f in (*path.glob("run.json"), *path.glob("*/run.json"))): raise OceanError(f"{few(runs)}: a job's results, not images of a class; move them out of {path}")
-        return manifest_from_folder(path, (names or ["label"])[0], classes),(names or ["label"])[0],None
+        return manifest_from_folder(path, (names or ["label"])[0], classes),names or ["label"],None
     if not path.exists(): raise OceanError(f"{path}: no such file or folder")
     if is_coco(path):
         df,boxes = read_coco(path, classes=classes, outside="clip")
-        return boxes_to_labels(df, boxes, (names or ["elements"])[0]),(names or ["elements"])[0],boxes
+        return boxes_to_labels(df, boxes, (names or ["elements"])[0]),names or ["elements"],boxes
     df = manifest_from_csv(path, target=names or None)
     found = names or target_columns(df, exclude=by)
-    if len(found) != 1:
-        said = f"{len(found)} columns could be the target ({', '.join(found)}); choose one with --target" if found else "no column could be the target; the columns are: " + ", ".join(df.columns)
+    if not names and len(found) != 1:
+        said = f"{len(found)} columns could be the target ({', '.join(found)}); choose with --target, more than once for a model of several" if found else "no column could be the target; the columns are: " + ", ".join(df.columns)
         raise ManifestError(f"{path}: {said}")
-    return df,found[0],None
+    return df,found,None
 
 def _check_apart(out, data):
     "Raise `OceanError` for results that would lie among the class folders."
     if Path(data).is_dir() and Path(out).resolve().is_relative_to(Path(data).resolve()): raise OceanError(f"{out}: lies in {data}, where it would become a class; choose a folder outside with --out")
 
-# %% ../nbs/90_run.ipynb #727efffc
-def _readable(df, target, folder, geometry):
+# %% ../nbs/90_run.ipynb #d0aa1c71
+def _readable(df, targets, folder, geometry):
     "The rows of a split whose images can be read, and the paths of the others, told on stderr. Raises `OceanError` if a class loses all its images."
     rows = cache_images(df[df["split"] != "test"], folder, geometry)
     bad = rows[rows["error"].notna()]
     if bad.empty: return df,[]
-    before,after = ({c for cell in cells for c,there in (parse_cell(cell) or {}).items() if there == 1} for cells in (rows[target], rows[target].drop(bad.index)))
     named = few(bad["path"].astype(str) + ": " + bad["error"])
-    if lost := sorted(before - after): raise OceanError(f"{target}: no image of {few(lost)} is left, {len(bad)} of {len(rows)} images can't be read: {named}; replace them, or leave the class out")
+    for target in targets:
+        before,after = ({c for cell in cells for c,there in (parse_cell(cell) or {}).items() if there == 1} for cells in (rows[target], rows[target].drop(bad.index)))
+        if lost := sorted(before - after): raise OceanError(f"{target}: no image of {few(lost)} is left, {len(bad)} of {len(rows)} images can't be read: {named}; replace them, or leave the class out")
     print(f"{len(bad)} of {len(rows)} images can't be read and are left out: {named}", file=sys.stderr)
     return df.drop(index=bad.index),bad["path"].astype(str).tolist()
 
-def _loaders(run, note, df, target, options):
+def _loaders(run, note, df, targets, options):
     "The run's loaders, and its note: the split made or read again, the images cached, those that can't be read left out."
     frozen,kwargs = run/"split.csv",{k: options[k] for k in ("size", "crop", "by", "valid", "seed")} | {"vocab": options["classes"], "bs": options["bs"]}
-    df = check_manifest(df, target, options["classes"])
-    if frozen.exists(): df = load_split(df[~df["path"].astype(str).isin(note.get("unreadable", []))], frozen, target)
+    df = check_manifest(df, targets, options["classes"])
+    if frozen.exists(): df = load_split(df[~df["path"].astype(str).isin(note.get("unreadable", []))], frozen, targets)
     else:
-        if df[target].nunique() < 2: raise OceanError(f"{target}: nothing to learn, all {len(df)} images say the same ({df[target].iloc[0]}); add images of another class")
-        df = split_frames(df, options["valid"], by=options["by"], stratify=target, seed=options["seed"])
+        for target in targets:
+            said = df[target].dropna()
+            if said.nunique() < 2: raise OceanError(f"{target}: nothing to learn, " + (f"all {len(said)} images say the same ({said.iloc[0]}); add images of another class" if len(said) else "no row is labelled"))
+        df = split_frames(df, options["valid"], by=options["by"], stratify=targets, seed=options["seed"])
         if not (df["split"] == "valid").any(): raise OceanError("no image is left to validate on; give a share with --valid, such as 0.2")
-        df,note["unreadable"] = _readable(df, target, run/"cache", Geometry(options["crop"], options["size"]))
-    dls = OceanDataLoaders.from_manifest(df, target, **kwargs | {"by": "split", "verbose": False}, cache=run/"cache")
+        df,note["unreadable"] = _readable(df, targets, run/"cache", Geometry(options["crop"], options["size"]))
+    dls = OceanDataLoaders.from_manifest(df, targets, **kwargs | {"by": "split", "verbose": False}, cache=run/"cache")
     note = save_note(run, note, split_hash=dls.split_hash)
-    if not frozen.exists(): save_split(dls.manifest, frozen, target)
+    if not frozen.exists(): save_split(dls.manifest, frozen, targets)
     size = sum(f.stat().st_size for f in (run/"cache").rglob("*") if f.is_file())
     print(f"{len(dls.train_ds)} images to train on, {len(dls.valid_ds)} to validate on; cached in {run/'cache'} until the end ({size/1e6:.0f} MB)")
     return dls,note
 
-# %% ../nbs/90_run.ipynb #ee11c0b3
+# %% ../nbs/90_run.ipynb #1501859b
 def _recipe(weights, head_epochs, body_epochs):
     "What `fit_transfer` is told: the epochs, and how to start from nothing."
     if weights not in (None, "none"): return dict(head_epochs=head_epochs, body_epochs=body_epochs)
     return dict(head_epochs=0, body_epochs=head_epochs + body_epochs, lr=3e-3, div=1, train_bn=True, patience=head_epochs + body_epochs)
 
-def _judged(folder, preds, df, target, title, intro, groups="auto", extra=(), before=""):
-    "Write predictions, confusion and page of one set of images; returns its figures."
+def _judged(folder, preds, df, targets, what, intro, groups="auto", extra=(), before=""):
+    "Write predictions, confusions and page of one set of images; returns the figures of each target."
     preds.to_csv(folder/f"{before}predictions.csv", index=False)
-    plot_confusion(confusion(preds, df, target)).savefig(folder/f"{before}confusion.png", dpi=120)
-    report_page(preds, df, folder/f"{before}report.html", target, title, intro, extra, groups)
-    return {"what": intro, **summary_dict(preds, df, target, groups)[target]}
+    for t in targets: plot_confusion(confusion(preds, df, t)).savefig(folder/f"{before}confusion{f'_{t}'*(len(targets) > 1)}.png", dpi=120)
+    report_page(preds[preds["target"].isin(targets)], df, folder/f"{before}report.html", None, f"{' and '.join(targets)}: {what}", intro, extra, groups)
+    return {t: {"what": intro, **summary_dict(preds, df, t, groups)[t]} for t in targets}
+
+def _one_or_all(figures):
+    "Figures by target, of a single target without its name."
+    return next(iter(figures.values())) if len(figures) == 1 else figures
 
 def _groups(df, by):
     "The column that the split was made by, if these images have it, as groups of the intervals."
     return by if by in df and (cell_texts(df[by]) != "").any() else "auto"
 
-def _headline(figures, what):
-    "The main figure in one line."
-    m = figures["metrics"]["balanced_accuracy"]
-    if m["value"] is None: return f"balanced accuracy on {figures['n']} {what}: undefined"
-    return f"balanced accuracy on {figures['n']} {what}: {m['value']:.3f}" + (f" (95 % interval {m['low']:.3f} to {m['high']:.3f})" if m["low"] is not None else "")
+def _headline(figures, what, target=""):
+    "The main figure of a target in one line."
+    m,target = figures["metrics"]["balanced_accuracy"],f"{target}: "*bool(target)
+    if m["value"] is None: return f"{target}balanced accuracy on {figures['n']} {what}: undefined"
+    return f"{target}balanced accuracy on {figures['n']} {what}: {m['value']:.3f}" + (f" (95 % interval {m['low']:.3f} to {m['high']:.3f})" if m["low"] is not None else "")
+
+def _headlines(figures, what):
+    "The main figure of each target, in a line each."
+    return "\n".join(_headline(f, what, t if len(figures) > 1 else "") for t,f in figures.items())
 
 def _warn_unreadable(preds):
     "Say on stderr how many images could not be read; returns how many could, and how many there are."
@@ -128,28 +141,28 @@ _VALID = "The validation images. They trained nothing, but they chose the best e
 _REFIT = "The validation images, as the model saw them before it was trained once more on all images. The model in bundle/ is the later one; no figure can be drawn from these images for it."
 _TEST = "The test images, which neither trained nor chose anything, as the model in bundle/ sees them."
 
-# %% ../nbs/90_run.ipynb #c80a27a5
+# %% ../nbs/90_run.ipynb #ad388c05
 _FITTED = ("Where to cut each class's map, and how much of the class map to mix in, chosen on the validation images' boxes. The box accuracy is that of the same boxes: it is the best of many tries, and so too good.")
 
 def _fitted(learn, df, boxes, target):
     "Thresholds fitted on the boxes of these images, for the bundle; None where there are no boxes."
     if boxes is None: return None
-    boxes = boxes[boxes["path"].isin(df["path"].astype(str)) & boxes["label"].isin(learn.dls.vocab)]
+    boxes = boxes[boxes["path"].isin(df["path"].astype(str)) & boxes["label"].isin(learn.dls.targets[target])]
     if len(boxes): return fit_threshold(learn, df.drop(columns="cached"), boxes, target, progress=watched())
     print("no validation image has a box, so no threshold is fitted; localize will use Otsu's", file=sys.stderr)
 
-def _validated(run, learn, target, options, boxes):
+def _validated(run, learn, targets, options, boxes):
     "History, thresholds, and the files of the validation images; returns their figures, and the thresholds or None."
     learn.history.to_csv(run/"history.csv", index=False)
     df = learn.dls.manifest.query("split == 'valid'").reset_index(drop=True)
     extra = [("Training", f"Best epoch: {learn.fit_summary['best']}.", [plot_history(learn.history), learn.history.round(4)])]
-    fit = _fitted(learn, df, boxes, target)
+    fit = _fitted(learn, df, boxes, targets[0])
     if fit: extra.append(("Thresholds for localize", _FITTED, pd.DataFrame(fit["classes"]).T.rename_axis("class").reset_index()))
-    figures = _judged(run, predict_table(learn, df, progress=False), df, target, f"{target}: validation", _REFIT if options["refit"] else _VALID, _groups(df, options["by"]), extra)
-    learn.fit_summary["valid"] = {k: v["value"] for k,v in figures["metrics"].items()}
+    figures = _judged(run, predict_table(learn, df, progress=False), df, targets, "validation", _REFIT if options["refit"] else _VALID, _groups(df, options["by"]), extra)
+    learn.fit_summary["valid"] = {f"{t}: {k}" if len(targets) > 1 else k: v["value"] for t,f in figures.items() for k,v in f["metrics"].items()}
     return figures,fit
 
-def _exported(run, learn, target, options, fit):
+def _exported(run, learn, targets, options, fit):
     "The bundle and, if there are test images, their files; returns their figures or None."
     if options["refit"]:
         before,learn = learn,refit_learner(learn, folder=run/"refit-checkpoint", resume=True)
@@ -162,7 +175,11 @@ def _exported(run, learn, target, options, fit):
     if not len(df): return None
     preds = load_bundle(run/"bundle").predict(df, progress=watched())
     _warn_unreadable(preds)
-    return _judged(run, preds, df, target, f"{target}: test", _TEST, _groups(df, options["by"]), before="test_")
+    return _judged(run, preds, df, _labelled(df, targets), "test", _TEST, _groups(df, options["by"]), before="test_")
+
+def _labelled(df, targets):
+    "Those of the targets of which these images say something."
+    return [t for t in targets if t in df and (cell_texts(df[t]) != "").any()]
 
 # %% ../nbs/90_run.ipynb #24add521
 def _check_range(seed, size):
@@ -187,11 +204,11 @@ def _check_network(arch, weights, size):
         own = model.pretrained_cfg["input_size"]
         raise OceanError(f"--size {size[0]}x{size[1]}: {arch} can't take images of this size ({' '.join(str(e).split())[:200]}); its own is {own[2]}x{own[1]}; or choose another --arch") from e
 
-# %% ../nbs/90_run.ipynb #b8de4e18
+# %% ../nbs/90_run.ipynb #3cf9aa10
 def train(
     data, # A folder of class folders, a manifest file (.csv, .parquet), or a COCO file (.json)
     out, # Folder of the run; must not exist, or be empty
-    target=None, # What to learn; by default `label` for a folder, `elements` for COCO, the only candidate of a manifest
+    target=None, # What to learn, one column or a list of them; by default `label` for a folder, `elements` for COCO, the only candidate of a manifest
     classes=None, # The classes allowed, in order, of COCO those to keep; by default those found
     arch:str="resnet34", # Any network of timm
     weights="hub", # To start from: a file, "hub", or "none"
@@ -214,19 +231,19 @@ def train(
     if note["status"] == "finished": return _ended(run, "is finished already")
     _check_numbers(options)
     _check_apart(out, data)
-    df,target,boxes = read_labelled(data, target, by, classes)
+    df,targets,boxes = read_labelled(data, target, by, classes)
     _check_network(arch, weights, options["size"])  # what is wrong with it shows before an hour of caching
     with writing(run),bars():
-        with begun(run, note): dls,note = _loaders(run, note, df, target, options)
+        with begun(run, note): dls,note = _loaders(run, note, df, targets, options)
         learn = ocean_learner(dls, arch, weights, seed=seed)
         learn.fit_transfer(**_recipe(weights, head_epochs, body_epochs), folder=run/"checkpoint", resume=True)
-        valid,fit = _validated(run, learn, target, options, boxes)
-        test = _exported(run, learn, target, options, fit)
-    figures = {"valid": valid} | ({"test": test} if test else {}) | ({"localization": fit} if fit else {})
+        valid,fit = _validated(run, learn, targets, options, boxes)
+        test = _exported(run, learn, targets, options, fit)
+    figures = {"valid": _one_or_all(valid)} | ({"test": _one_or_all(test)} if test else {}) | ({"localization": fit} if fit else {})
     with atomic_path(run/"metrics.json") as temp: temp.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     save_note(run, note, status="finished", finished=now())
     for part,f in (("validation", valid), ("test", test)):
-        if f: print(_headline(f, f"{part} images"))
+        if f: print(_headlines(f, f"{part} images"))
     return _ended(run, "is finished")
 
 def _ended(run, how):
@@ -235,7 +252,7 @@ def _ended(run, how):
     print(f"{run} {how}: model in {run/'bundle'}, figures in {run/'report.html'}")
     return run
 
-# %% ../nbs/90_run.ipynb #1264eeb1
+# %% ../nbs/90_run.ipynb #418dab19
 def predict(
     bundle, # Folder of a trained model
     images, # A folder, a glob, a manifest file, an image, or a video
@@ -251,26 +268,37 @@ def predict(
 
 def evaluate(
     bundle, # Folder of a trained model
-    manifest, # A manifest file with the model's target, a folder of class folders, or a COCO file
+    manifest, # A manifest file with the model's target or targets, a folder of class folders, or a COCO file
     out, # Folder to make
 )->dict: # The figures, as in `metrics.json`
     "Predict labelled images, and write scores, confusion and a page. Raises `OceanError` for bad input."
     check_free(out)
     _check_apart(out, manifest)
     model = load_bundle(bundle)
-    target, = model.targets
     by = ((model.config.get("training") or {}).get("split") or {}).get("by")
-    df = check_manifest(read_labelled(manifest, target, classes=model.targets[target] if is_coco(manifest) else None)[0], target, model.targets[target])
+    df,targets = _to_judge(manifest, model)
     note = new_note("evaluate", dict(bundle=os.path.abspath(bundle), manifest=os.path.abspath(manifest), out=os.path.abspath(out)))
     with writing(out),atomic_folder(out) as folder:
         preds = model.predict(df, progress=watched())
         _warn_unreadable(preds)
-        figures = _judged(folder, preds, df, target, f"{target}: {Path(manifest).stem}", f"{manifest}, as the model {bundle} sees it.", _groups(df, by))
-        (folder/"metrics.json").write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        figures = _judged(folder, preds, df, targets, Path(manifest).stem, f"{manifest}, as the model {bundle} sees it.", _groups(df, by))
+        (folder/"metrics.json").write_text(json.dumps(_one_or_all(figures), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         save_note(folder, note, status="finished", finished=now(), model=model.identity)
-    if n := figures["n_train"]: print(f"{n} of the {figures['n']} images say `train` in the column split; if the model learnt from them, these figures are too good: evaluate the others alone", file=sys.stderr)
-    print(f"{_headline(figures, 'images')}: {Path(out)/'report.html'}")
-    return figures
+    for f in list(figures.values())[:1]:
+        if n := f["n_train"]: print(f"{n} of the {f['n']} images say `train` in the column split; if the model learnt from them, these figures are too good: evaluate the others alone", file=sys.stderr)
+    print(f"{_headlines(figures, 'images')}: {Path(out)/'report.html'}")
+    return _one_or_all(figures)
+
+def _to_judge(manifest, model):
+    "The labelled images of a manifest, and those of the model's targets that it labels. Raises `OceanError` if it labels none."
+    names = list(model.targets)
+    if len(names) > 1 and (Path(manifest).is_dir() or is_coco(manifest)): raise OceanError(f"{manifest}: labels one target, and the model has {len(names)} ({', '.join(names)}); give a manifest with a column for each that is to be judged")
+    if len(names) > 1:
+        df = manifest_from_csv(manifest)
+        targets = _labelled(df, names)
+    else: df,targets,_ = read_labelled(manifest, names, classes=model.targets[names[0]] if is_coco(manifest) else None)
+    if not targets: raise OceanError(f"{manifest}: labels none of the model's targets ({', '.join(names)}); the columns are: {', '.join(map(str, df.columns))}")
+    return check_manifest(df, targets, {t: model.targets[t] for t in targets}),targets
 
 # %% ../nbs/90_run.ipynb #dafb82d0
 def synth(

@@ -114,7 +114,7 @@ def test_the_target_must_be_clear(drawn, home):
     assert all(c in said for c in ("floor", "elements", "rov_frame", "--target"))
     assert "video" not in said
     assert "floor" not in refused("train", drawn, *TINY[2:], "--out", home/"bad", "--by", "floor").split("(")[1]
-    assert "a model learns one" in refused("train", drawn, *TINY, "--target", "elements", "--out", home/"bad")
+    assert "floor is named twice" in refused("train", drawn, *TINY, "--target", "floor", "--out", home/"bad")
     assert not (home/"bad").exists()
 
 def test_test_images_are_kept_to_the_end(drawn, home):

@@ -84,7 +84,7 @@ def parse_cell(
     if "none" in names and 1. in out.values(): raise ManifestError(f"label {cell!r}: `none` means that nothing is there, so it can't stand with a class")
     return out
 
-# %% ../../nbs/10_data.manifest.ipynb #269588c7
+# %% ../../nbs/10_data.manifest.ipynb #a0ab850f
 def _column(df, target):
     "A target's column"
     if target not in df: raise ManifestError(f"no column {target!r}; the columns are: {', '.join(map(str, df.columns))}")
@@ -106,11 +106,12 @@ def classes_of(
     for text,n in cell_texts(_column(df, target)).value_counts().items(): found.update(dict.fromkeys(parse_cell(text) or (), n))
     if not found and not vocab: raise ManifestError(f"{target}: no row is labelled with a class")
     if not vocab: return sorted(found)
+    if wrong := _no_names(vocab): raise ManifestError(f"{target}: {wrong}")
     classes = list(dict.fromkeys(v if v in found else canonical(v) for v in vocab))
     if odd := set(found) - set(classes): raise ManifestError(_outside(target, {o: found[o] for o in odd}, classes))
     return classes
 
-# %% ../../nbs/10_data.manifest.ipynb #e83026af
+# %% ../../nbs/10_data.manifest.ipynb #05ad3ee2
 def few(
     items, # Anything with a text
     n:int=3, # How many to name
@@ -118,6 +119,11 @@ def few(
     "The first few of many, and how many more."
     items = [str(i) for i in items]
     return ", ".join(items[:n]) + (f" and {len(items) - n} more" if len(items) > n else "")
+
+def _no_names(vocab):
+    "What to say of classes whose names a cell can't hold; empty if there is none"
+    odd = [repr(str(v)) for v in vocab if ";" in str(v) or str(v).strip() in ("", "none") or str(v).strip()[0] == "?"]
+    return f"{few(odd)} can't name a class: no `;` in it, no `?` before it, and neither empty nor `none`; rename it" if odd else ""
 
 def _outside(target, counts, vocab):
     "What to say of labels outside the vocabulary"
@@ -242,7 +248,7 @@ def check_manifest(
     if n: print(f"{n} of {len(df)} rows have no label in {', '.join(targets)} and are left out")
     return out
 
-# %% ../../nbs/10_data.manifest.ipynb #13cf52c8
+# %% ../../nbs/10_data.manifest.ipynb #8b309b5a
 def _file_problems(df, folder):
     "What is wrong with a manifest's files, as sentences"
     paths,out = image_paths(df, folder),[]
@@ -263,6 +269,7 @@ def _label_problems(target, column, vocab):
         try: found.update(dict.fromkeys(parse_cell(text) or (), n))
         except ManifestError as e: wrong.append(str(e))
     out = [f"{target}: {len(wrong)} cells can't be read: {few(wrong)}"] if wrong else []
+    if vocab and (said := _no_names(vocab)): return [*out, f"{target}: {said}"]
     odd = {c: n for c,n in found.items() if vocab and c not in {*vocab, *map(canonical, vocab)}}
     return out + ([_outside(target, odd, vocab)] if odd else [])
 

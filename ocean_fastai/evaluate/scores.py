@@ -64,7 +64,7 @@ def _once(names, keys, table):
     twice = names[pd.Index(keys).duplicated()]
     if len(twice): raise OceanError(f"{table}: {len(twice)} rows too many, such as the second one of {twice.iloc[0]}; keep one row an image")
 
-# %% ../../nbs/50_evaluate.scores.ipynb #ced03c80
+# %% ../../nbs/50_evaluate.scores.ipynb #c26b82ce
 def match_truth(
     preds:pd.DataFrame, # Predictions: path, target, label, score, p_<class>..., error
     df:pd.DataFrame, # A manifest with the target's column
@@ -72,7 +72,7 @@ def match_truth(
     groups:str="auto", # Column of what belongs together; `auto`: group, else video, else each image alone; `none`
     multi:bool=None, # Can an image have several classes? By default as the labels and probabilities say
 )->pd.DataFrame: # path, file, true, label, score, p_..., group (a number); `attrs`: target, classes, multi, groups, left_out, n_train
-    "Predictions beside the truth, one row for each image that can be judged. Raises `OceanError` or `ManifestError`."
+    "Predictions beside the truth, one row for each image that can be judged; one without a label but with probabilities has abstained. Raises `OceanError` or `ManifestError`."
     rows,target,classes = _of_target(preds, target)
     if target not in df: raise ManifestError(f"the manifest has no column {target!r}; the columns are: {', '.join(map(str, df.columns))}")
     if groups not in (None, "auto", "none") and groups not in df:
@@ -82,6 +82,8 @@ def match_truth(
         raise OceanError(f"none of the {len(rows)} predictions is for an image of the manifest; {rows['path'].iloc[0]} against {image_paths(df)[0]}")
     broken = (cell_texts(rows["error"]) != "").to_numpy() if "error" in rows else np.zeros(len(rows), bool)
     out = {"not in the manifest": where < 0, "unreadable": broken & (where >= 0), "unlabelled": ~broken & (where >= 0) & ~labelled[where]}
+    there = np.isfinite(rows[[f"p_{c}" for c in classes]].to_numpy(float)).all(1)
+    out["abstained"] = ~np.any(list(out.values()), axis=0) & there & (cell_texts(rows["label"]) == "").to_numpy()  # a calibrated model's score was too low
     keep = ~np.any(list(out.values()), axis=0)
     if not keep.any(): raise OceanError(f"{target}: no image to judge; " + ", ".join(f"{v.sum()} {k}" for k,v in out.items()))
     rows,truth = rows[keep],df.iloc[where[keep]]

@@ -261,7 +261,7 @@ def _tensor_maps(net, x, classes, target, method, raw, bs):
     maps = torch.cat(found)
     return maps if given == "all" else maps[:, 0]
 
-# %% ../../nbs/40_explain.cam.ipynb #f106a8e9
+# %% ../../nbs/40_explain.cam.ipynb #c5676d3e
 def _batch_of(net, pixels):
     "Arrays of H x W x 3 bytes as the network's input, and pictures of what it sees where the loaders alone know"
     if net.bundle: return net.bundle.normalize(torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)),[None]*len(pixels)
@@ -276,7 +276,7 @@ def _rows(net, numbers, batch, given, target, method, raw):
     x,seen = _batch_of(net, batch)
     own = given if isinstance(given, str) else [given[i] for i in numbers]
     maps,logits,columns,fine = raw_maps(net.model, x, lambda logits: _columns(own, part, names, logits), method)
-    p = probabilities(logits, net.targets, net.multilabel)[t] if names else logits
+    p = probabilities(logits, net.targets, net.multilabel, net.bundle and net.bundle.temperatures)[t] if names else logits
     maps = (maps if raw else _scaled(maps)).float().cpu().numpy()
     for n,(i,image) in enumerate(zip(numbers, seen)):
         if not fine[n]: yield i,None,np.nan,"the network gave no finite number for it",None,image; continue

@@ -116,7 +116,7 @@ def _peak_1(maps, over):
     top = maps.amax(over, keepdim=True)
     return maps/top.where(top > 0, 1)
 
-# %% ../../nbs/41_explain.heats.ipynb #ed7f1fd6
+# %% ../../nbs/41_explain.heats.ipynb #6b686e3d
 def _passed(net, part, views):
     "Raw class maps, probabilities of all targets, and the last two feature maps of V pictures, sixteen at a time; None if numbers are not finite"
     seen = []
@@ -127,7 +127,7 @@ def _passed(net, part, views):
             if not fine.all(): return None
             seen.append({"maps": maps, "logits": logits, **heard})
     out = {k: torch.cat([s[k] for s in seen]).float() for k in seen[0]}
-    return out.pop("maps"),probabilities(out.pop("logits"), net.targets, net.multilabel),out
+    return out.pop("maps"),probabilities(out.pop("logits"), net.targets, net.multilabel, net.bundle.temperatures),out
 
 def _looked(net, part, pixels, cell):
     "Class maps (V x K x h x w), what stands out (V x h x w), on a grid of `cell`, and probabilities by target of one image's views; None if numbers are not finite"

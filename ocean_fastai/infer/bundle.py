@@ -70,6 +70,22 @@ def _thresholds(
             out[t][c] = float(p)
     return out
 
+# %% ../../nbs/30_infer.bundle.ipynb #4032af4c
+def _calibration(
+    given, # What `calibrate` gave: {target: {"temperature": T, "abstain": score or None, ...}}, or None
+    targets:dict, # {target: [class]}
+    multilabel, # Names of the multi-label targets
+)->dict: # The same
+    "Raise `BundleError` for a calibration of other targets, or with numbers that can't be."
+    for t,said in (given or {}).items():
+        if t not in targets: raise BundleError(f"calibration: {t!r} is no target; those are {', '.join(targets)}")
+        def number(x): return isinstance(x, (int, float, np.number)) and not isinstance(x, bool) and math.isfinite(x)
+        T,low = (said.get(k) for k in ("temperature", "abstain")) if isinstance(said, dict) else (None, None)
+        if not number(T) or T <= 0: raise BundleError(f"calibration: {t}: temperature {T!r} is no number above 0")
+        if low is not None and (t in multilabel or not number(low) or not 0 <= low <= 1):
+            raise BundleError(f"calibration: {t}: abstain {low!r}: " + ("a multi-label target has thresholds instead" if t in multilabel else "is no score in [0, 1]"))
+    return dict(given or {})
+
 # %% ../../nbs/30_infer.bundle.ipynb #a8107323
 def _data_summary(
     dls, # `OceanDataLoaders`
@@ -116,11 +132,12 @@ def _model_args(
         raise BundleError(f"this network was made with {', '.join(lost)}, which a bundle can't keep; it keeps texts, numbers and lists of them for {', '.join(_MODEL_ARGS)}")
     return args
 
-# %% ../../nbs/30_infer.bundle.ipynb #acfd58fd
+# %% ../../nbs/30_infer.bundle.ipynb #3ce8ac19
 def learner_config(
     learn, # A learner made by `ocean_learner`, or anything with its `model`, `arch`, `norm` and `dls`
     thresholds=None, # {target: {class: probability}} for multi-label targets; 0.5 by default
     figures:dict=None, # {what was measured: number}; by default what validation said of the best epoch
+    calibration=None, # What `calibrate` gave
 )->dict: # What `config.json` says, but for the checksums
     "All that must be known to use a learner's network. Raises `BundleError` for a model that isn't timm's or doesn't fit its classes."
     missing = [a for a in ("model", "arch", "norm", "dls") if getattr(learn, a, None) is None]
@@ -133,7 +150,7 @@ def learner_config(
     names = [c if len(targets) == 1 else f"{t}: {c}" for t,cs in targets.items() for c in cs]
     summary = {"data": _data_summary(dls), "fit": getattr(learn, "fit_summary", None), "figures": _figures(learn) if figures is None else figures, "split": getattr(getattr(dls, "manifest", None), "attrs", {}).get("split")}
     config = {"format_version": FORMAT_VERSION, "architecture": learn.arch, "num_classes": n, "model_args": _model_args(learn), "targets": targets, "multilabel": multi,
-              "thresholds": _thresholds(thresholds, targets, multi), "geometry": dls.geometry.to_dict(), "normalization": dict(zip(("mean", "std"), norm)),
+              "thresholds": _thresholds(thresholds, targets, multi), "calibration": _calibration(calibration, targets, multi), "geometry": dls.geometry.to_dict(), "normalization": dict(zip(("mean", "std"), norm)),
               "training": summary, "split_hash": getattr(dls, "split_hash", None),
               "versions": {"python": platform.python_version(), "ocean-fastai": __version__, **{p: version(p) for p in _PACKAGES}},
               "pretrained_cfg": _timm_config(model, n, size, norm, names)}
@@ -163,13 +180,14 @@ def _check_config(
     if odd := set(config["multilabel"]) - set(targets): raise BundleError(f"{where}: multilabel names {', '.join(map(repr, sorted(odd)))}, which is no target")
     return _check_numbers(config, where)
 
-# %% ../../nbs/30_infer.bundle.ipynb #5d9dccc2
+# %% ../../nbs/30_infer.bundle.ipynb #52bf4b8a
 def _check_numbers(config, where):
     "The second half of `_check_config`: thresholds, geometry, normalization"
     try:
         _thresholds(config["thresholds"], config["targets"], config["multilabel"])
+        _calibration(config.get("calibration"), config["targets"], config["multilabel"])
         if Geometry.from_dict(config["geometry"]).size is None: raise OceanError("no size")
-    except (OceanError, TypeError, ValueError, AttributeError) as e: raise BundleError(f"{where}: thresholds or geometry can't be used ({e})") from e
+    except (OceanError, TypeError, ValueError, AttributeError) as e: raise BundleError(f"{where}: thresholds, calibration or geometry can't be used ({e})") from e
     for name in ("mean", "std"):
         numbers = config["normalization"].get(name)
         if not isinstance(numbers, list) or len(numbers) != 3 or not all(isinstance(x, (int, float)) and (x > 0 or name == "mean") for x in numbers):
@@ -199,7 +217,7 @@ def _how_trained(training):
     if fit.get("validate") is False: says.append("Trained on training and validation images together, for the epochs that validation had chosen before: nothing has measured these very weights.")
     return " ".join(filter(None, says)) or "Nothing is recorded."
 
-# %% ../../nbs/30_infer.bundle.ipynb #4c84a9af
+# %% ../../nbs/30_infer.bundle.ipynb #0d9bfe38
 def _card(
     config:dict, # What `learner_config` gave
     notes=None, # What the author adds
@@ -219,22 +237,30 @@ def _card(
         ("Training", _how_trained(training | {"split_hash": config["split_hash"]})),
         ("Figures", _table(["figure", "value"], figures) + "\n\nValidation images also chose the best epoch, so figures on them are somewhat too good; those of images that had no part in it are to be trusted more."
                     if figures else "None were recorded.")]
-    return "\n\n".join((f"## {head}\n\n" if head else f"# {' and '.join(config['targets'])}\n\n") + text for head,text in [*sections, *_card_boxes(config), *_card_end(notes)]) + "\n"
+    return "\n\n".join((f"## {head}\n\n" if head else f"# {' and '.join(config['targets'])}\n\n") + text for head,text in [*sections, *_card_calibration(config), *_card_boxes(config), *_card_end(config, notes)]) + "\n"
 
-# %% ../../nbs/30_infer.bundle.ipynb #a5ba29b5
+# %% ../../nbs/30_infer.bundle.ipynb #68b12135
 def _card_boxes(config):
     "What was fitted for `localize`, if anything was"
     said = "Boxes come from image labels alone; where to cut the heat maps was fitted on images with boxes, so figures on these are too good."
     return [("Localization", said + "\n\n" + _table(["target", "class", "threshold", "mix", "images", "box accuracy"], [(t, c, *(o.get(k, "") for k in ("threshold", "mix", "images", "box_accuracy"))) for c,o in f["classes"].items()]))
             for t,f in (config.get("localization") or {}).items()]
 
-def _card_end(notes):
+def _card_calibration(config):
+    "What was fitted so that scores mean what they say, if anything was"
+    if not (fits := config.get("calibration")): return []
+    keys = ("temperature", "abstain", "precision", "images", "ece_before", "ece_after")
+    said = ("A target's logits are divided by its temperature. Below the score under `abstain` it says nothing: on the images that this was fitted on, what it did say had the precision wished for. "
+            "ECE is the expected calibration error before and after, on those same images, and so a little too good.")
+    return [("Calibration", said + "\n\n" + _table(["target", *keys], [(t, *("" if fit.get(k) is None else f"{fit[k]:.4g}" for k in keys)) for t,fit in fits.items()]))]
+
+def _card_end(config, notes):
     "The sections that are the same for every model, and the author's"
     use = ("```python\nfrom ocean_fastai.all import *\n\nmodel = load_bundle(\"this-folder\")\npreds = model.predict(\"images/\")   # a row an image\n```\n\n"
            "or, with timm alone, for logits in the order of the classes above (crop, size and normalization as under Input are then yours to do):\n\n"
            "```python\nimport timm\n\nmodel = timm.create_model(\"local-dir:this-folder\", pretrained=True).eval()\n```")
     limits = ("- It knows no other class than those listed, and has no answer \"something else\": a picture of anything gets one of them.\n"
-              "- Scores are the network's own, not calibrated: 0.9 need not mean right nine times in ten.\n"
+              + ("" if set(config.get("calibration") or {}) == set(config["targets"]) else "- Scores are the network's own, not calibrated: 0.9 need not mean right nine times in ten.\n") +
               "- Other cameras, depths, places and light than those of its training images were not tried unless a note says so; check it on labelled images of your own first.")
     return [("How to use it", use), ("Limits", limits)] + ([("Notes", str(notes))] if notes else [])
 
@@ -266,7 +292,7 @@ def _check_same(
                 raise BundleError(f"the network that a bundle would give back computes something else than this one (by up to {far:.3g}, of {a.abs().max().item():.3g}); "
                                   "it was made with arguments, or changed by hand in a way, that timm's name for it and its tensors don't tell")
 
-# %% ../../nbs/30_infer.bundle.ipynb #711f6c13
+# %% ../../nbs/30_infer.bundle.ipynb #2df970eb
 def save_bundle(
     learn, # A learner made by `ocean_learner`
     folder, # Must not exist yet, or be empty
@@ -274,9 +300,10 @@ def save_bundle(
     notes:str=None, # Added to the card and the config
     figures:dict=None, # {what was measured: number} for the card; by default what validation said of the best epoch
     localization:dict=None, # What `fit_threshold` gave, for `localize`
+    calibration:dict=None, # What `calibrate` gave, for `predict`
 )->Path: # `folder`
     "Write a learner's network as a bundle. Raises `BundleError` for a learner that can't be one, `OceanError` if `folder` is taken."
-    config = learner_config(learn, thresholds, figures)
+    config = learner_config(learn, thresholds, figures, calibration)
     state = {k: v.detach().cpu().contiguous() for k,v in learn.model.state_dict().items()}
     if bad := [k for k,v in state.items() if not v.isfinite().all()]: raise BundleError(f"{len(bad)} tensors of the network hold numbers that aren't finite, as {bad[0]}; training went astray")
     with atomic_folder(folder) as temp:
@@ -301,17 +328,18 @@ def _config_hash(config):
     "What a config is known by: all of it but the checksums"
     return content_hash({k: v for k,v in config.items() if k != "checksums"})
 
-# %% ../../nbs/30_infer.bundle.ipynb #0a822158
+# %% ../../nbs/30_infer.bundle.ipynb #10f2f3d2
 def probabilities(
     logits:torch.Tensor, # N x number of all classes
     targets:dict, # {target: [class]}, in the order of the outputs
     multilabel=(), # Targets whose classes don't exclude each other
+    temperatures=None, # {target: what its logits are divided by}; 1 where none is given
 )->dict: # {target: N x its classes, float32}
     "What a network's outputs say of each target."
-    parts = logits.float().split([len(cs) for cs in targets.values()], dim=1)
+    parts = [part/(temperatures or {}).get(t, 1) for t,part in zip(targets, logits.float().split([len(cs) for cs in targets.values()], dim=1))]
     return {t: part.sigmoid() if t in multilabel else part.softmax(1) for t,part in zip(targets, parts)}
 
-# %% ../../nbs/30_infer.bundle.ipynb #829128e2
+# %% ../../nbs/30_infer.bundle.ipynb #37b52981
 class Bundle:
     "A network with its classes, geometry, normalization and thresholds; made by `load_bundle`"
     def __init__(self,
@@ -324,6 +352,9 @@ class Bundle:
         self.geometry = Geometry.from_dict(config["geometry"])
         self.mean,self.std = config["normalization"]["mean"],config["normalization"]["std"]
         self.thresholds = _thresholds(config["thresholds"], self.targets, self.multilabel)
+        fits = _calibration(config.get("calibration"), self.targets, self.multilabel)
+        self.temperatures = {t: fit["temperature"] for t,fit in fits.items()}
+        self.abstain = {t: fit["abstain"] for t,fit in fits.items() if fit.get("abstain") is not None}
 
     @property
     def device(self)->torch.device: # Where the network is
@@ -333,7 +364,7 @@ class Bundle:
     @property
     def identity(self)->str: # 64 hexadecimal digits
         "A hash of everything that predictions depend on."
-        keys = ("architecture", "model_args", "targets", "multilabel", "thresholds", "geometry", "normalization")
+        keys = ("architecture", "model_args", "targets", "multilabel", "thresholds", "geometry", "normalization", *(["calibration"] if self.config.get("calibration") else []))
         return content_hash({"weights": (self.config.get("checksums") or {}).get(WEIGHTS), **{k: self.config.get(k) for k in keys}})
 
     def __repr__(self):

@@ -28,7 +28,7 @@ from ..images import cache_images
 from .bundle import Bundle, learner_config, probabilities
 from .items import Reader, default_workers, is_video, list_items, read_ahead
 
-# %% ../../nbs/32_infer.predict.ipynb #8591838d
+# %% ../../nbs/32_infer.predict.ipynb #602d7258
 def _labels(p, classes, thresholds):
     "Label and score of each row of `p`; `thresholds` is None for a single-label target"
     if thresholds is None: return [classes[k] for k in p.argmax(1)],p.max(1)
@@ -52,6 +52,7 @@ def _table(
         q,at = p[:, at:at+len(classes)],at + len(classes)
         label,score = np.full(len(df), None, object),np.full(len(df), np.nan)
         if good.any(): label[good],score[good] = _labels(q[good], classes, bundle.thresholds.get(t))
+        label[score < bundle.abstain.get(t, 0)] = None
         part = pd.DataFrame({"path": df["path"].to_numpy(), "target": t, "label": label, "score": score})
         part[names] = np.nan
         part[[f"p_{c}" for c in classes]] = np.where(good[:, None], q, np.nan).astype(float)
@@ -153,12 +154,12 @@ def clean(self:_Run):
     left = self.out.parent.glob(glob.escape("." + f"{self.out.name}.part-"[:40]) + "*")
     for path in (*self.parts(), *left): path.unlink(missing_ok=True)
 
-# %% ../../nbs/32_infer.predict.ipynb #189b2237
+# %% ../../nbs/32_infer.predict.ipynb #df961e02
 @torch.inference_mode()
 def _scores(bundle, pixels):
     "Probabilities, N x all classes, of N arrays of H x W x 3 bytes"
     x = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
-    p = probabilities(bundle.model(bundle.normalize(x)), bundle.targets, bundle.multilabel)
+    p = probabilities(bundle.model(bundle.normalize(x)), bundle.targets, bundle.multilabel, bundle.temperatures)
     return torch.cat(list(p.values()), 1).cpu().numpy()
 
 def _predict_part(bundle, df, read, numbers, bs, workers, bar):
@@ -228,16 +229,17 @@ def predict(self:Bundle,
     if "folder" in df.attrs: table.attrs["folder"] = df.attrs["folder"]
     return table
 
-# %% ../../nbs/32_infer.predict.ipynb #25a3e00b
+# %% ../../nbs/32_infer.predict.ipynb #b9fa7a2a
 def predict_table(
     learn, # A learner made by `ocean_learner`
     items, # Anything that `list_items` takes
     thresholds=None, # {target: {class: probability}} for multi-label targets; 0.5 by default
+    calibration=None, # What `calibrate` gave; raw scores by default
     **kwargs, # As for `Bundle.predict`, but for `out` and `resume`
 )->pd.DataFrame: # Predictions
     "What a learner's network sees in each item. Raises `OceanError` as `Bundle.predict` does."
     if {"out", "resume"} & set(kwargs): raise OceanError("predict_table keeps its table in memory; to write in parts and resume, save the learner as a bundle first")
-    bundle,modes = Bundle(learn.model, learner_config(learn, thresholds)),{m: m.training for m in learn.model.modules()}
+    bundle,modes = Bundle(learn.model, learner_config(learn, thresholds, calibration=calibration)),{m: m.training for m in learn.model.modules()}
     learn.model.eval()
     try: return bundle.predict(items, **kwargs)
     finally:

@@ -7,7 +7,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/train.learner.html.md"""
 # %% auto #0
 __all__ = ['ocean_learner', 'refit']
 
-# %% ../../nbs/23_train.learner.ipynb #2cc97b5b
+# %% ../../nbs/23_train.learner.ipynb #f1355833
 import copy
 import json
 import random
@@ -37,8 +37,8 @@ from fastprogress.fastprogress import progress_bar
 from safetensors.torch import load_file, save_file
 from torch.utils.data import TensorDataset
 
-from ..core import SEED, OceanError, atomic_folder, content_hash
-from .losses import ocean_loss
+from ..core import SEED, OceanError, WeightsError, atomic_folder, content_hash
+from .losses import LearnBalance, ocean_loss
 from .metrics import default_metrics
 from .models import classifier_of, depth_groups, frozen_body, frozen_modes, ocean_model
 
@@ -50,40 +50,57 @@ def _normalize_as(dls, mean, std):
     for dl in dls.loaders: dl.after_batch = type(dl.after_batch)(L(f for f in dl.after_batch.fs if not isinstance(f, Normalize)))
     dls.add_tfms([Normalize.from_stats(mean, std, cuda=_on_gpu(dls))], "after_batch")
 
-# %% ../../nbs/23_train.learner.ipynb #8d3aa3c4
+# %% ../../nbs/23_train.learner.ipynb #ecfefe8d
+def _started_from(init, arch, model_args):
+    "Network, weight file and arguments for a body that another task has trained. `init` is a bundle or its folder."
+    folder = Path(getattr(init, "folder", None) or init) if not hasattr(init, "config") or init.folder else None
+    if folder is None: raise WeightsError("init: this bundle was never saved; save it with save_bundle and give its folder")
+    file = folder/"config.json"
+    try: config = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e: raise WeightsError(f"{file}: can't be read ({e}); init takes a bundle or the folder that save_bundle wrote") from e
+    if "architecture" not in config: raise WeightsError(f"{file}: names no architecture; init takes a bundle or the folder that save_bundle wrote")
+    return arch or config["architecture"],folder/"model.safetensors",model_args if model_args is not None else config.get("model_args")
+
+# %% ../../nbs/23_train.learner.ipynb #aa0b2921
 def ocean_learner(
     dls, # `OceanDataLoaders`
-    arch:str="resnet34", # A timm name
+    arch:str=None, # A timm name; by default that of `init`, else resnet34
     weights="hub", # "hub", a file (.safetensors, .pth), or None for random ones
-    weighted:bool=True, # Weigh classes inverse to their frequency in training?
-    loss_func=None, # By default `ocean_loss(dls, weighted)`
+    weighted=True, # Weigh classes inverse to their frequency in training? As in `ocean_loss`
+    loss_func=None, # By default `ocean_loss(dls, weighted, balance)`
     metrics=None, # By default `default_metrics(dls)`
     seed:int=SEED, # For the classifier's first weights, shuffling and augmentation
     cbs=None, # More fastai callbacks
     model_args:dict=None, # Passed on to `timm.create_model`, such as `{"drop_rate": .2}`
+    balance=None, # How much each of several targets counts: {target: number}, "uncertainty" to learn it, or None for all 1
+    init=None, # A bundle, or its folder, of another task: its body is where this one starts, in place of `weights`
     **kwargs, # Passed on to fastai's `Learner`, such as `path` or `wd`
 )->Learner: # With `arch`, `norm` (mean and std), `seed` and `history`
-    "A fastai learner for sea images. Raises `WeightsError` as `ocean_model` does."
-    made = dict(arch=arch, weights=weights, weighted=weighted, loss_func=loss_func, metrics=metrics, seed=seed, cbs=cbs, model_args=model_args, **kwargs)
+    "A fastai learner for sea images. Raises `WeightsError` as `ocean_model` does, or for an `init` with another body."
+    made = dict(arch=arch, weights=weights, weighted=weighted, loss_func=loss_func, metrics=metrics, seed=seed, cbs=cbs, model_args=model_args, balance=balance, init=init, **kwargs)
+    if init is not None: arch,weights,model_args = _started_from(init, arch, model_args)
+    arch = arch or "resnet34"
     set_seed(seed)
     model = ocean_model(arch, sum(map(len, dls.targets.values())), weights, **(model_args or {}))
     norm = [list(map(float, model.pretrained_cfg[k])) for k in ("mean", "std")]
     _normalize_as(dls, *norm)
-    cbs = [ChannelsLast(), *([MixedPrecision()] if _on_gpu(dls) else []), *L(cbs)]
-    learn = Learner(dls, model, loss_func=loss_func or ocean_loss(dls, weighted), metrics=metrics or default_metrics(dls),
+    loss_func = loss_func or ocean_loss(dls, weighted, balance)
+    learnt = [LearnBalance()] if getattr(loss_func, "log_var", None) is not None else []
+    cbs = [ChannelsLast(), *([MixedPrecision()] if _on_gpu(dls) else []), *learnt, *L(cbs)]
+    learn = Learner(dls, model, loss_func=loss_func, metrics=metrics or default_metrics(dls),
                     splitter=depth_groups, opt_func=Adam, cbs=cbs, **kwargs)
     learn.arch,learn.norm,learn.seed,learn.history,learn.fit_summary = arch,norm,seed,pd.DataFrame(),None
     learn.made_with = made
     return learn
 
-# %% ../../nbs/23_train.learner.ipynb #6a015669
+# %% ../../nbs/23_train.learner.ipynb #9b6883b7
 def _weights_of(model): return {k: v.detach().to("cpu", copy=True).contiguous() for k,v in model.state_dict().items()}
 
 class _Log:
     "History, best weights and their place; saved and read again a whole epoch at a time"
     def __init__(self, folder, plan):
         self.folder,self.plan,self.rows = folder and Path(folder),plan,[]
-        self.best,self.best_at,self.opt = None,None,None
+        self.best,self.best_at,self.opt,self.balance = None,None,None,None
 
     def saved(self): return sorted(self.folder.glob("epoch-*")) if self.folder and self.folder.is_dir() else []
 
@@ -96,10 +113,10 @@ class _Log:
             save_file(self.best, temp/"best.safetensors")
             save_file({f"{i}.{k}": v.contiguous() for i,s in enumerate(state) for k,v in s.items() if torch.is_tensor(v)} or {"empty": torch.zeros(1)}, temp/"opt.safetensors")
             numbers = [{k: v for k,v in s.items() if not torch.is_tensor(v)} for s in state]
-            (temp/"state.json").write_text(json.dumps(dict(plan=self.plan, rows=self.rows, best_at=self.best_at, opt=numbers)))
+            (temp/"state.json").write_text(json.dumps(dict(plan=self.plan, rows=self.rows, best_at=self.best_at, opt=numbers, balance=self.balance)))
         for folder in old: shutil.rmtree(folder)
 
-# %% ../../nbs/23_train.learner.ipynb #0aed0e50
+# %% ../../nbs/23_train.learner.ipynb #4e5899ed
 @patch
 def load(self:_Log, model, device):
     "Go on from the last whole epoch, if there is one. Raises `OceanError` if it was left by another run."
@@ -108,7 +125,7 @@ def load(self:_Log, model, device):
     if state["plan"] != self.plan:
         differs = sorted(k for k in self.plan if state["plan"].get(k) != self.plan[k])
         raise OceanError(f"{self.folder}: holds a run with another {', '.join(differs)}; resume with the same settings, or choose another folder")
-    self.rows,self.best_at = state["rows"],state["best_at"]
+    self.rows,self.best_at,self.balance = state["rows"],state["best_at"],state.get("balance")
     model.load_state_dict(load_file(saved[-1]/"model.safetensors"))
     self.best,tensors = load_file(saved[-1]/"best.safetensors"),load_file(saved[-1]/"opt.safetensors", device=str(device))
     self.opt = [{**numbers, **{k.split(".", 1)[1]: v for k,v in tensors.items() if k.split(".")[0] == str(i)}} for i,numbers in enumerate(state["opt"])]
@@ -129,7 +146,7 @@ def _merit(row):
     if "valid_loss" not in row: return [row["stage"] == "body", row["epoch"]]
     return [-1e30 if isnan(row["valid_loss"]) else -row["valid_loss"]]
 
-# %% ../../nbs/23_train.learner.ipynb #6ec8d09b
+# %% ../../nbs/23_train.learner.ipynb #e1b8e6a6
 class _Stage(Callback):
     "Seeds each epoch, keeps the best weights, stops early, leaves a checkpoint"
     order = 65
@@ -153,6 +170,7 @@ class _Stage(Callback):
         seconds = round(time.time() - self.began, 2)
         log.rows.append({"stage": self.stage, "epoch": log.done(self.stage) + 1, **seen, "lr": float(self.opt.hypers[-1]["lr"]), "seconds": seconds})
         if all(_merit(log.rows[-1]) > _merit(row) for row in log.rows[:-1]): log.best,log.best_at = _weights_of(self.net),(self.stage, log.done(self.stage))
+        if (balance := getattr(self.learn.loss_func, "log_var", None)) is not None: log.balance = balance.tolist()
         log.save(self.net, self.opt)
         if log.waited(self.stage) >= self.patience: raise CancelFitException()
 
@@ -236,7 +254,7 @@ def _from_scaled(scaled, linear, mean, std):
         linear.weight.copy_(scaled.weight/std)
         linear.bias.copy_(scaled.bias - linear.weight @ mean)
 
-# %% ../../nbs/23_train.learner.ipynb #6b5015e2
+# %% ../../nbs/23_train.learner.ipynb #93094e61
 def _head_on_features(learn, n_epoch, lr, stage, cbs, train, valid):
     "Train the classifier alone, on features computed once."
     device,head = learn.dls.device,classifier_of(learn.model)
@@ -245,7 +263,7 @@ def _head_on_features(learn, n_epoch, lr, stage, cbs, train, valid):
     dls = DataLoaders(DataLoader(sets[0], bs=min(16, len(sets[0])), shuffle=True, drop_last=True), DataLoader(sets[1], bs=256), device=device)
     scaled = _to_scaled(head, mean, std)
     stage.sync = lambda: _from_scaled(scaled, head, mean, std)
-    own = L(learn.made_with["cbs"])
+    own = L(learn.made_with["cbs"]) + learn.cbs.filter(lambda cb: isinstance(cb, LearnBalance))
     inner = Learner(dls, scaled, loss_func=learn.loss_func, metrics=learn.metrics, opt_func=learn.opt_func, wd=learn.wd, cbs=own)
     inner.logger = learn.logger
     if not hasattr(learn, "progress"): inner.remove_cbs(inner.cbs.filter(lambda cb: isinstance(cb, ProgressCallback)))
@@ -274,15 +292,15 @@ class _FrozenNorm(Callback):
         for m in self.learn.model.modules():
             if isinstance(m, torch.nn.modules.batchnorm._BatchNorm): m.eval()
 
-# %% ../../nbs/23_train.learner.ipynb #5abd319d
+# %% ../../nbs/23_train.learner.ipynb #c61dfc1f
 def _settings(learn):
     "How loaders and learner were made, as far as it bears on the result, for `resume` to compare."
     made = {**learn.made_with, **learn.dls.made_with}
-    def text(o): return o if o is None or isinstance(o, (int, float, str)) else getattr(o, "__qualname__", None) or str(o)
-    names = ("size", "crop", "bs", "augs", "vocab", "weighted", "model_args", "weights")
+    def text(o): return o if o is None or isinstance(o, (int, float, str)) else getattr(o, "identity", None) or getattr(o, "__qualname__", None) or str(o)
+    names = ("size", "crop", "bs", "augs", "vocab", "weighted", "model_args", "weights", "balance", "init")
     return {k: Path(v).name if k == "weights" and v else v for k,v in ((k, text(made.get(k))) for k in names)}
 
-# %% ../../nbs/23_train.learner.ipynb #dae38cf9
+# %% ../../nbs/23_train.learner.ipynb #7959309e
 @patch
 def fit_transfer(self:Learner,
     head_epochs:int=8, # Epochs of the classifier alone, at most
@@ -305,6 +323,7 @@ def fit_transfer(self:Learner,
     if resume and not folder: raise OceanError("fit_transfer: resume=True needs the folder= of the run to go on with")
     if log.saved() and not resume: raise OceanError(f"{folder}: holds an unfinished run; pass resume=True to go on with it, or remove it")
     if resume: log.load(self.model, self.dls.device)
+    if log.balance: self.loss_func.log_var.data = torch.tensor(log.balance, device=self.dls.device)
     _head_stage(self, head_epochs, head_lr, _Stage("head", log, self.model, patience, self.seed), cbs, views)
     if not log.done("body") and log.best: self.model.load_state_dict(log.best)
     _one_cycle(self, body_epochs, slice(lr/div, lr), _Stage("body", log, self.model, patience, self.seed), [*cbs, *([] if train_bn else [_FrozenNorm()])])

@@ -7,7 +7,9 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/train.metrics.html.md"""
 # %% auto #0
 __all__ = ['balanced_accuracy', 'weighted_accuracy', 'macro_f1', 'average_precision', 'macro_f1_multi', 'default_metrics']
 
-# %% ../../nbs/21_train.metrics.ipynb #12e13fbb
+# %% ../../nbs/21_train.metrics.ipynb #b4beaa40
+from functools import partial
+
 import numpy as np
 import sklearn.metrics as skm
 from fastai.metrics import AccumMetric, BalancedAccuracy, accuracy
@@ -48,10 +50,28 @@ def macro_f1_multi():
     "Macro F1 of a multi-label target, each class at a probability of 0.5."
     return AccumMetric(_macro_f1_multi, name="macro_f1", flatten=False, activation="sigmoid", to_np=False)
 
-# %% ../../nbs/21_train.metrics.ipynb #03820fc9
+# %% ../../nbs/21_train.metrics.ipynb #9b137c39
+def _of_slice(preds, targs, part, multi, score):
+    "A score of one target among several, from all outputs and labels; NaN where nothing is known."
+    preds,targs = preds[:, part].float(),targs[:, part].float()
+    if multi: return score(preds.sigmoid(), targs)
+    known = ~targs.isnan().any(1)
+    return score(targs[known].argmax(1).numpy(), preds[known].argmax(1).numpy()) if known.any() else np.nan
+
+def _balanced(targs, preds): return skm.recall_score(targs, preds, labels=np.unique(targs), average="macro", zero_division=0)
+
+def _target_metrics(target, part, multi):
+    "The metrics of one target among several."
+    scores = {"average_precision": _average_precision, "macro_f1": _macro_f1_multi} if multi else {"balanced_accuracy": _balanced, "macro_f1": _macro_f1}
+    return [AccumMetric(partial(_of_slice, part=part, multi=multi, score=f), name=f"{target}_{name}", flatten=False) for name,f in scores.items()]
+
+# %% ../../nbs/21_train.metrics.ipynb #63286535
 def default_metrics(
     dls, # `OceanDataLoaders`
 )->list: # fastai metrics
-    "Balanced accuracy, macro F1 and accuracy, or for a multi-label target average precision and macro F1."
+    "Balanced accuracy, macro F1 and accuracy, or for a multi-label target average precision and macro F1; of several targets those of each."
+    if len(dls.targets) > 1:
+        ends = np.cumsum([len(cs) for cs in dls.targets.values()]).tolist()
+        return [m for t,end in zip(dls.targets, ends) for m in _target_metrics(t, slice(end - len(dls.targets[t]), end), t in dls.multilabel)]
     if any(target in dls.multilabel for target in dls.targets): return [average_precision(), macro_f1_multi()]
     return [balanced_accuracy(), macro_f1(), accuracy]
