@@ -16,14 +16,14 @@ from ocean_fastai.data.boxes import boxes_to_labels, check_boxes, read_coco, rea
 from ocean_fastai.data.splits import load_split, save_split, split_frames, split_hash
 from ocean_fastai.data.augment import AlbumentationsTransform, ocean_augs, recipes, show_augs
 from ocean_fastai.data.loaders import OceanDataLoaders
-from ocean_fastai.train.losses import class_weights, ocean_loss
+from ocean_fastai.train.losses import class_weights, ocean_loss, pos_weights
 from ocean_fastai.train.metrics import average_precision, balanced_accuracy, default_metrics, macro_f1, weighted_accuracy
 from ocean_fastai.train.models import load_weights, ocean_model
 from ocean_fastai.train.learner import ocean_learner, refit
 from ocean_fastai.train.tracking import wandb_tracking
 from ocean_fastai.infer.bundle import Bundle, load_bundle, save_bundle
 from ocean_fastai.infer.items import list_items
-from ocean_fastai.infer.predict import predict_table
+from ocean_fastai.infer.predict import load_predictions, predict_table
 from ocean_fastai.explain.cam import cam_maps, show_cams
 from ocean_fastai.explain.heats import heat_boxes, heat_maps
 from ocean_fastai.explain.localize import fit_threshold, localize
@@ -31,3 +31,6 @@ from ocean_fastai.explain.wsol import centre_boxes, max_box_acc, max_box_acc_v2,
 from ocean_fastai.explain.boxscores import match_boxes, wsol_report, wsol_scores
 from ocean_fastai.evaluate.scores import confusion, scores
 from ocean_fastai.evaluate.report import plot_confusion, report_page, show_examples
+from ocean_fastai.evaluate.calibration import (abstain_threshold, apply_temperature, calibrate, calibration_table, ece, fit_temperature,
+    plot_reliability, plot_risk_coverage, risk_coverage)
+from ocean_fastai.annotate.pseudo import pseudo_label

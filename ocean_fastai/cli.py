@@ -50,7 +50,7 @@ def _drawn(commands):
     arg("--seed", type=int, metavar="N", default=0, help="the same seed draws the same data set")
     arg("--resume", action="store_true", help="go on with a data set that was begun before")
 
-# %% ../nbs/92_cli.ipynb #183fa688
+# %% ../nbs/92_cli.ipynb #4be8be3b
 def _training(commands):
     "The command `train`."
     arg = _add(commands, "train", "train a classifier on labelled images, and say how good it is", [
@@ -72,11 +72,12 @@ def _training(commands):
     arg("--head-epochs", type=int, metavar="N", default=8, help="epochs of the classifier alone, at most")
     arg("--body-epochs", type=int, metavar="N", default=4, help="epochs of the whole network, at most")
     arg("--bs", type=int, metavar="N", help="images a batch, at most")
+    arg("--precision", type=float, metavar="SHARE", help="share of the answers that is to be right: an image whose score is too low for that gets no label (default: every image gets one)")
     arg("--seed", type=int, metavar="N", default=SEED, help="of the split, the first weights and the augmentation")
     arg("--refit", action="store_true", help="train once more on all images; the scores stay those of the validated model")
     arg("--resume", action="store_true", help="go on with a run that was stopped; give the same options again")
 
-# %% ../nbs/92_cli.ipynb #e04dc030
+# %% ../nbs/92_cli.ipynb #f234d35a
 _IMAGES = "a folder, a glob in quotes, a manifest, a COCO file (its images), an image, or a video"
 
 def _using(commands):
@@ -92,6 +93,14 @@ def _using(commands):
     arg("bundle", metavar="BUNDLE", help="a trained model: RUN/bundle")
     arg("manifest", metavar="MANIFEST", help="a manifest (.csv, .parquet) with the model's target, a folder of class folders, or boxes in COCO (.json)")
     arg("--out", required=True, metavar="DIR", help="folder to make: predictions.csv, metrics.json, report.html, ...")
+    arg = _add(commands, "pseudo-label", "fill a manifest's empty cells with what a model is sure of, marked as a model's", ["both-model/bundle labels.csv --out more-labels.csv", "both-model/bundle labels.csv --target floor --threshold 0.95 --out more-labels.csv"])
+    arg("bundle", metavar="BUNDLE", help="a trained model: RUN/bundle")
+    arg("manifest", metavar="MANIFEST", help="a manifest (.csv, .parquet); only empty cells of training rows are filled")
+    arg("--out", required=True, metavar="MANIFEST", help="manifest to write; its column NAME_source says person or pseudo")
+    arg("--target", action="append", metavar="NAME", help="column to fill, given more than once for several (default: all targets of the model)")
+    arg("--threshold", type=float, default=.9, metavar="SHARE", help="calibrated probability that is sure enough")
+    arg("--valid", type=float, default=.2, metavar="SHARE", help="share of the images to keep for validation, where the manifest has no column split")
+    arg("--by", default="auto", metavar="auto|none|COLUMN", help="what stays together in that split")
 
 # %% ../nbs/92_cli.ipynb #7fc597d5
 def _finding(commands):
@@ -162,7 +171,7 @@ def _warner(name):
         said.add(str(message))
     return show
 
-# %% ../nbs/92_cli.ipynb #0a8de711
+# %% ../nbs/92_cli.ipynb #3503cb28
 @_patient()
 def main(
     argv=None, # Words after `ocean-fastai`; by default those of this process
@@ -170,6 +179,7 @@ def main(
     "The command `ocean-fastai`. Raises `SystemExit` for words that it doesn't understand."
     args = vars(parser().parse_args(argv))
     command,debug = args.pop("command"),args.pop("debug", False)
+    job = command.replace("-", "_")
     name = f"ocean-fastai {command}"
     if "torch" not in sys.modules: os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
@@ -177,7 +187,7 @@ def main(
             warnings.filterwarnings("ignore", category=FutureWarning)  # of the libraries below, and nothing that a user could change
             warnings.showwarning = _warner(name)
             from ocean_fastai import demo, find, run
-            getattr(demo if command == "demo" else find if command in _FINDS else run, command)(**args)
+            getattr(demo if command == "demo" else find if command in _FINDS else run, job)(**args)
     except KeyboardInterrupt:
         print(f"\n{name}: interrupted" + "; the same command with --resume goes on"*(command in ("synth", "train", "predict", "localize")), file=sys.stderr)
         return 130

@@ -52,13 +52,13 @@ def cell_texts(
     "Cells as text, whatever the column's type: the labels 1, 1. and \"1\" are one."
     return pd.Series([_text(cell) for cell in column], column.index, dtype=object)
 
-# %% ../../nbs/10_data.manifest.ipynb #6e47e1db
+# %% ../../nbs/10_data.manifest.ipynb #3bfaa72e
 def target_columns(
     df:pd.DataFrame, # A manifest
     exclude=(), # Further columns that are none, such as the one that a split is made by
 )->list: # Names of columns, in the table's order
-    "The columns that could be a target: neither reserved, nor measurements, nor row numbers."
-    skip = {*RESERVED, *([exclude] if isinstance(exclude, str) else exclude)}
+    "The columns that could be a target: neither reserved, nor measurements, nor row numbers, nor a note of whose labels those of another column are."
+    skip = {*RESERVED, *([exclude] if isinstance(exclude, str) else exclude), *(f"{c}_source" for c in df.columns)}
     names = [c for c in df.columns if c not in skip and not str(c).startswith("Unnamed:")]
     return [c for c in names if not _is_measurement(df[c])]
 

@@ -1,0 +1,1 @@
+"From labels that are there to labels that are not."
