@@ -63,7 +63,7 @@ def apply_temperature(
         good = rows & preds[names].notna().all(axis=1).to_numpy()
         p = _scaled(preds.loc[good, names].to_numpy(float), temperature, multi)
         out.loc[good, names] = p
-        out.loc[good, "label"],out.loc[good, "score"] = relabelled(p, classes, {c: .5 for c in classes} | ((thresholds or {}).get(t) or {}) if multi else None)
+        out.loc[good, "label"],out.loc[good, "score"] = relabelled(p, classes, {c: .5 for c in classes} | dict((thresholds or {}).get(t, {})) if multi else None)
     return out
 
 def _rows_of(preds, target):
