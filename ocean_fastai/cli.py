@@ -63,8 +63,9 @@ def _training(commands):
     arg("--out", required=True, metavar="RUN", help="folder to make: bundle/, metrics.json, report.html, ...")
     arg("--target", action="append", metavar="NAME", help="column to learn, given more than once for one model of several; for class folders and COCO the name to give it (default: label, elements for COCO, or the only column that there is)")
     arg("--classes", type=_names, metavar="A,B", help="the classes allowed, in order; any other label is an error, in COCO it is left out (default: those found)")
-    arg("--arch", metavar="NAME", default="resnet34", help="any network of timm")
+    arg("--arch", metavar="NAME", help="any network of timm (default: resnet34, or that of --init)")
     arg("--weights", default="hub", metavar="FILE|hub|none", help="to start from: a file (.safetensors, .pth), those of timm's hub, or random ones")
+    arg("--init", metavar="BUNDLE", help="a trained model of another task, whose body is where this one starts, in place of --weights")
     arg("--size", metavar="PIXELS", default="512", help="of the network's input: one number or WIDTHxHEIGHT, in pixels")
     arg("--crop", type=float, metavar="SHARE", help="part of the width to keep, 1 for all of it (default: 0.667; 1 for COCO, whose boxes reach to the edge)")
     arg("--by", default="auto", metavar="auto|none|COLUMN", help="what stays together in the split: a column, none for single frames, or auto: the columns split, group or video, else single frames")
@@ -72,16 +73,43 @@ def _training(commands):
     arg("--head-epochs", type=int, metavar="N", default=8, help="epochs of the classifier alone, at most")
     arg("--body-epochs", type=int, metavar="N", default=4, help="epochs of the whole network, at most")
     arg("--bs", type=int, metavar="N", help="images a batch, at most")
-    arg("--precision", type=float, metavar="SHARE", help="share of the answers that is to be right: an image whose score is too low for that gets no label (default: every image gets one)")
+    arg("--precision", type=float, metavar="SHARE", help="share of the answers that is to be right: an image whose score is too low for that gets no label, and where there can be several, those that are so sure (default: every image gets one)")
+    arg("--thresholds", default="half", metavar="half|f1", help="from which probability one of several classes counts as there: one half, or what gives the best F1 on the validation images")
     arg("--seed", type=int, metavar="N", default=SEED, help="of the split, the first weights and the augmentation")
     arg("--refit", action="store_true", help="train once more on all images; the scores stay those of the validated model")
     arg("--resume", action="store_true", help="go on with a run that was stopped; give the same options again")
 
 # %% ../nbs/92_cli.ipynb #f234d35a
+_COMPARED = '{"small": {"size": 256}, "unweighted": {"weighted": false}}'
+
+def _comparing(commands):
+    "The command `compare`."
+    arg = _add(commands, "compare", "train several networks or recipes on one split, and say which is better and how sure that is", [
+        "labels.csv --target floor --by video --arch resnet34 --arch resnet152 --arch xception41 --out contest", "labels.csv --target floor --candidates recipes.json --seeds 5 --out recipes", "labels.csv --target floor --candidates recipes.json --seeds 5 --out recipes --resume"])
+    arg("data", metavar="DATA", help="a folder of class folders, a manifest (.csv, .parquet), or boxes in COCO (.json), as for train")
+    arg("--out", required=True, metavar="DIR", help="folder to make: comparison.csv, comparison.png, report.html, split.csv, runs/")
+    arg("--target", action="append", metavar="NAME", help="column to learn, given more than once for models of several, as for train")
+    arg("--arch", action="append", metavar="NAME", help="a network of timm that takes part; given once for each")
+    arg("--candidates", metavar="FILE", help=f"further contestants as JSON, a name with its settings: {_COMPARED}")
+    arg("--weights", default="hub", metavar="FILE|hub|none", help="to start from, for contestants that don't say otherwise")
+    arg("--size", metavar="PIXELS", default="512", help="of the network's input: one number or WIDTHxHEIGHT, in pixels")
+    arg("--crop", type=float, metavar="SHARE", help="part of the width to keep, 1 for all of it (default: 0.667; 1 for COCO)")
+    arg("--by", default="auto", metavar="auto|none|COLUMN", help="what stays together in the split, as for train")
+    arg("--valid", type=float, metavar="SHARE", default=.2, help="share of the images for validation, where there is no split")
+    arg("--test", type=float, metavar="SHARE", default=.2, help="share of the images to judge on, where there is no split")
+    arg("--seeds", type=int, metavar="N", default=3, help="how often each is trained")
+    arg("--head-epochs", type=int, metavar="N", default=8, help="epochs of the classifier alone, at most")
+    arg("--body-epochs", type=int, metavar="N", default=4, help="epochs of the whole network, at most")
+    arg("--bs", type=int, metavar="N", help="images a batch, at most")
+    arg("--metric", metavar="NAME", help="balanced_accuracy, macro_f1, accuracy or mean_average_precision (default: the first, for several labels an image the last)")
+    arg("--baseline", metavar="NAME", help="the contestant that the others are compared with (default: the first)")
+    arg("--seed", type=int, metavar="N", default=SEED, help="of the split, and the first of the seeds")
+    arg("--resume", action="store_true", help="go on with a contest that was stopped; give the same options again")
+
 _IMAGES = "a folder, a glob in quotes, a manifest, a COCO file (its images), an image, or a video"
 
 def _using(commands):
-    "The commands `predict` and `evaluate`."
+    "The commands `predict`, `evaluate` and `pseudo-label`."
     arg = _add(commands, "predict", "predict images, one row each", ["floor-model/bundle survey/ --out survey.csv", "floor-model/bundle 'dive/*.jpg' --out dive.parquet",
                                                                      "floor-model/bundle dive.mp4 --out dive.csv", "floor-model/bundle survey/ --out survey.csv --resume"])
     arg("bundle", metavar="BUNDLE", help="a trained model: RUN/bundle")
@@ -124,7 +152,11 @@ def _finding(commands):
     arg("--groups", default="auto", metavar="auto|none|COLUMN", help="what the intervals resample as a whole: a column of the truth's images, none for single images, or auto: group, else video")
 
 # %% ../nbs/92_cli.ipynb #00254318
-_FINDS = ("localize", "score")
+def _job(command):
+    "The function that a command calls; importing it takes seconds, so not before it is needed."
+    from ocean_fastai import contest, demo, find, run
+    homes = {"demo": demo, "compare": contest, "localize": find, "score": find}
+    return getattr(homes.get(command, run), command.replace("-", "_"))
 
 def parser(
 )->argparse.ArgumentParser: # Of all sub-commands
@@ -134,7 +166,7 @@ def parser(
                          "ocean-fastai COMMAND --help tells of each command's options.\nexit codes: 0 done, 2 bad input (one line says which), 130 interrupted")
     out.add_argument("--version", action="version", version=f"ocean-fastai {__version__}")
     commands = out.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_drawn, _training, _using, _finding): add(commands)
+    for add in (_drawn, _training, _comparing, _using, _finding): add(commands)
     return out
 
 # %% ../nbs/92_cli.ipynb #b5e2b324
@@ -179,17 +211,15 @@ def main(
     "The command `ocean-fastai`. Raises `SystemExit` for words that it doesn't understand."
     args = vars(parser().parse_args(argv))
     command,debug = args.pop("command"),args.pop("debug", False)
-    job = command.replace("-", "_")
     name = f"ocean-fastai {command}"
     if "torch" not in sys.modules: os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning)  # of the libraries below, and nothing that a user could change
             warnings.showwarning = _warner(name)
-            from ocean_fastai import demo, find, run
-            getattr(demo if command == "demo" else find if command in _FINDS else run, job)(**args)
+            _job(command)(**args)
     except KeyboardInterrupt:
-        print(f"\n{name}: interrupted" + "; the same command with --resume goes on"*(command in ("synth", "train", "predict", "localize")), file=sys.stderr)
+        print(f"\n{name}: interrupted" + "; the same command with --resume goes on"*(command in ("synth", "train", "compare", "predict", "localize")), file=sys.stderr)
         return 130
     except (OceanError, OSError) as e:
         if debug: traceback.print_exc()

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+from fastcore.basics import listify
 from fastcore.imports import IN_NOTEBOOK
 from fastprogress import fastprogress
 from safetensors import SafetensorError
@@ -30,6 +31,7 @@ from .core import OceanError, atomic_path
 _PACKAGES = ("torch", "fastai", "timm", "albumentations", "numpy", "pandas", "pillow", "scikit-learn")
 
 _PLACES = ("data", "bundle", "images", "manifest", "boxes", "truth")  # Options known by their place
+_REPEATED = ("target", "arch") # Options given once for each of a list's items
 
 def save_note(
     out, # The job's folder
@@ -46,7 +48,9 @@ def _words(options):
     first = [str(options[k]) for k in _PLACES if k in options]
     for k,v in options.items():
         if k in _PLACES or v is None or v is False: continue
-        first += [f"--{k.replace('_', '-')}"] + ([] if v is True else [("x" if k in ("size", "tiles") else ",").join(map(str, v)) if isinstance(v, list) else str(v)])
+        if k in _REPEATED: said = [[str(o)] for o in listify(v)]
+        else: said = [[] if v is True else [("x" if k in ("size", "tiles") else ",").join(map(str, v)) if isinstance(v, list) else str(v)]]
+        for words in said: first += [f"--{k.replace('_', '-')}", *words]
     return first
 
 def now(
