@@ -31,11 +31,11 @@ from judging import present, say
 ARCH, SIZE, CLASSES = "mobilenetv2_100", (384, 288), ["plastic", "bio", "rov"]
 
 
-def split_data(out):
+def split_data(out, seed=0):
     "Manifest with `split` and `elements`, boxes, and the COCO file that `train` reads."
     df, boxes = read_coco(Path(os.environ["OCEAN_DATA"])/"debris/annotations.json", classes=CLASSES, outside="clip")
     df = boxes_to_labels(df, boxes, "elements", CLASSES)
-    df = split_frames(df, .2, .3, by="video", stratify="elements", seed=0)
+    df = split_frames(df, .2, .3, by="video", stratify="elements", seed=seed)
     df.attrs = boxes.attrs
     return df, boxes, write_coco(df.drop(columns="elements"), boxes, out/"debris.json", CLASSES)
 

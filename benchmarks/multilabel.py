@@ -9,7 +9,9 @@ unknown     30 % of the (image, class) labels of training and validation images 
             every image with an unknown label, `absent` takes them as absent, `all known` has lost nothing. The classifier alone learns, for 8 epochs.
 borrowed    a third of the training videos keep their labels, the others lose all; `borrowed` fills them with `pseudo_label` (two rounds), `without` doesn't.
 
-    python benchmarks/multilabel.py stock|unknown|borrowed --out DIR [--seeds 3]      (a second call with the same DIR only judges again)
+    python benchmarks/multilabel.py stock|unknown|borrowed --out DIR [--seeds 3] [--split 0]      (a second call with the same DIR only judges again)
+
+`--split` draws other videos for training, validation and test. What one test part says hangs on which few videos of a rare class are in it.
 """
 import argparse
 import json
@@ -105,10 +107,11 @@ def main():
     parser.add_argument("part", choices=PARTS)
     parser.add_argument("--out", type=Path, required=True, help="work folder: a table of predictions for each contestant and seed")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--split", type=int, default=0, help="seed of the split")
     args = parser.parse_args()
-    home = args.out/args.part
+    home = args.out/(args.part if not args.split else f"{args.part}, split {args.split}")
     home.mkdir(parents=True, exist_ok=True)
-    df, _, _ = split_data(args.out)
+    df, _, _ = split_data(args.out, args.split)
     test = df[df.split != "train"].reset_index(drop=True)  # validation as well, for the temperature
     for seed in range(args.seeds):
         if (home/f"{seed}.json").exists(): continue

@@ -33,4 +33,6 @@ from ocean_fastai.evaluate.scores import confusion, scores
 from ocean_fastai.evaluate.report import plot_confusion, report_page, show_examples
 from ocean_fastai.evaluate.calibration import (abstain_threshold, apply_temperature, calibrate, calibration_table, ece, fit_temperature,
     plot_reliability, plot_risk_coverage, risk_coverage)
+from ocean_fastai.evaluate.compare import compare, compare_preds, plot_comparison
+from ocean_fastai.evaluate.multilabel import choose_thresholds, cooccurrence, plot_cooccurrence
 from ocean_fastai.annotate.pseudo import pseudo_label

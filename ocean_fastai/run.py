@@ -10,10 +10,13 @@ __all__ = ['train', 'predict', 'evaluate', 'pseudo_label', 'synth']
 # %% ../nbs/90_run.ipynb #44410acb
 import json
 import os
+import re
 import shutil
 import sys
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from fastcore.basics import listify
 
@@ -21,12 +24,12 @@ from .annotate.pseudo import pseudo_label as borrow
 from .core import SEED, OceanError, atomic_folder, atomic_path
 from .data.boxes import is_coco
 from .data.loaders import OceanDataLoaders
-from .data.manifest import check_manifest, few, load_manifest, manifest_from_csv, save_manifest
-from .data.splits import save_split, split_frames
-from .evaluate.calibration import apply_temperature, calibrate, plot_reliability
+from .data.manifest import cell_texts, check_manifest, few, load_manifest, manifest_from_csv, save_manifest
+from .data.splits import group_column, group_numbers, save_split, split_frames, split_hash
+from .evaluate.calibration import abstain_threshold, apply_temperature, calibrate, plot_reliability
 from .evaluate.multilabel import choose_thresholds, cooccurrence, plot_cooccurrence
 from .evaluate.report import plot_confusion, plot_history, report_page
-from .evaluate.scores import confusion, summary_dict
+from .evaluate.scores import confusion, summary_dict, targets_of
 from .explain.localize import fit_threshold
 from .geometry import parse_size
 from .infer.bundle import WEIGHTS, load_bundle, save_bundle
@@ -51,13 +54,21 @@ def _loaders(run, note, df, targets, options):
 def _judged(folder, preds, df, targets, what, intro, groups="auto", extra=(), before=""):
     "Write predictions, confusions and page of one set of images; returns the figures of each target."
     preds.to_csv(folder/f"{before}predictions.csv", index=False)
-    for t in targets: plot_confusion(confusion(preds, df, t)).savefig(folder/f"{before}confusion{f'_{t}'*(len(targets) > 1)}.png", dpi=120)
+    targets = _answered(preds, targets)
+    for t in targets: plot_confusion(confusion(preds, df, t)).savefig(folder/f"{before}confusion{f'_{re.sub(chr(47), chr(45), t)}'*(len(targets_of(preds)) > 1)}.png", dpi=120)
     report_page(preds[preds["target"].isin(targets)], df, folder/f"{before}report.html", None, f"{' and '.join(targets)}: {what}", intro, extra, groups)
     return {t: {"what": intro, **summary_dict(preds, df, t, groups)[t]} for t in targets}
 
-def _one_or_all(figures):
-    "Figures by target, of a single target without its name."
-    return next(iter(figures.values())) if len(figures) == 1 else figures
+def _answered(preds, targets):
+    "Those of the targets of which the model gives an answer; the others, of which it abstains on every image, are told on stderr. Raises `OceanError` if that is all of them."
+    some = [t for t in targets if preds.loc[preds["target"] == t, "label"].notna().any() or preds.loc[preds["target"] == t, "error"].notna().all()]
+    if silent := [t for t in targets if t not in some]: print(f"{few(silent)}: the model abstains on every image, so there is nothing to judge", file=sys.stderr)
+    if not some: raise OceanError(f"{few(targets)}: the model abstains on every image; save it without abstaining to see what it would have said")
+    return some
+
+def _by_target(figures, targets):
+    "Figures by target, of a model with a single target without its name."
+    return next(iter(figures.values())) if len(targets) == 1 else figures
 
 def _headline(figures, what, target=""):
     "The main figure of a target in one line."
@@ -65,9 +76,9 @@ def _headline(figures, what, target=""):
     if m["value"] is None: return f"{target}balanced accuracy on {figures['n']} {what}: undefined"
     return f"{target}balanced accuracy on {figures['n']} {what}: {m['value']:.3f}" + (f" (95 % interval {m['low']:.3f} to {m['high']:.3f})" if m["low"] is not None else "")
 
-def _headlines(figures, what):
+def _headlines(figures, what, targets):
     "The main figure of each target, in a line each."
-    return "\n".join(_headline(f, what, t if len(figures) > 1 else "") for t,f in figures.items())
+    return "\n".join(_headline(f, what, t if len(targets) > 1 else "") for t,f in figures.items())
 
 def _warn_unreadable(preds):
     "Say on stderr how many images could not be read; returns how many could, and how many there are."
@@ -94,12 +105,13 @@ def _fitted(learn, df, boxes, target):
 _CALIBRATED = ("By what each target's logits are divided so that its scores say how often they are right, fitted on the validation images. The error (ECE, fifteen bins of equal width) is that on the same images, before and after, and so a little too good.")
 
 def _calibration(learn, df, precision):
-    "The calibration of a learner on its validation images; without abstaining, said on stderr, where the precision wished for is not reached."
-    try: return calibrate(learn, df, precision=precision)
-    except OceanError as e:
-        if precision is None: raise
-        print(f"the model will never abstain: {e}", file=sys.stderr)
-        return calibrate(learn, df)
+    "The calibration of a learner on its validation images; without abstaining, said on stderr, from targets that don't reach the precision wished for."
+    fits = calibrate(learn, df)
+    preds = predict_table(learn, df, calibration=fits, progress=False) if precision is not None else None
+    for t in (t for t in fits if preds is not None and t not in learn.dls.multilabel):
+        try: fits[t] |= {"abstain": abstain_threshold(preds, df, precision, t), "precision": precision}
+        except OceanError as e: print(f"the model will never abstain from {t}: {e}", file=sys.stderr)
+    return fits
 
 def _reliability(fits, preds, raw, df):
     "The page's section about calibration."
@@ -135,7 +147,7 @@ def _validated(run, learn, targets, options, boxes):
     chosen,preds = _thresholds(preds, df, learn.dls.multilabel, options)
     extra += _labels_section(learn.dls.manifest, learn, chosen, options["precision"])
     if fit: extra.append(("Thresholds for localize", _FITTED, pd.DataFrame(fit["classes"]).T.rename_axis("class").reset_index()))
-    figures = _judged(run, preds, df, targets, "validation", _REFIT if options["refit"] else _VALID, interval_groups(df, options["by"]), extra)
+    figures = _judged(run, preds, df, labelled_targets(df, targets), "validation", _REFIT if options["refit"] else _VALID, interval_groups(df, options["by"]), extra)
     learn.fit_summary["valid"] = {f"{t}: {k}" if len(targets) > 1 else k: v["value"] for t,f in figures.items() for k,v in f["metrics"].items()}
     return figures,{"localization": fit, "calibration": calibration, "thresholds": {t: table["threshold"].to_dict() for t,table in chosen.items()}}
 
@@ -208,11 +220,11 @@ def train(
         learn.fit_transfer(**recipe(weights, head_epochs, body_epochs), folder=run/"checkpoint", resume=True)
         valid,fitted = _validated(run, learn, targets, options, boxes)
         test = _exported(run, learn, targets, options, fitted)
-    figures = {"valid": _one_or_all(valid)} | ({"test": _one_or_all(test)} if test else {}) | {k: fit for k,fit in fitted.items() if fit}
+    figures = {"valid": _by_target(valid, targets)} | ({"test": _by_target(test, targets)} if test else {}) | {k: fit for k,fit in fitted.items() if fit}
     with atomic_path(run/"metrics.json") as temp: temp.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     save_note(run, note, status="finished", finished=now())
     for part,f in (("validation", valid), ("test", test)):
-        if f: print(_headlines(f, f"{part} images"))
+        if f: print(_headlines(f, f"{part} images", targets))
     return _ended(run, "is finished")
 
 def _ended(run, how):
@@ -252,25 +264,43 @@ def evaluate(
         preds = model.predict(df, progress=watched())
         _warn_unreadable(preds)
         figures = _judged(folder, preds, df, targets, Path(manifest).stem, f"{manifest}, as the model {bundle} sees it.", interval_groups(df, by))
-        (folder/"metrics.json").write_text(json.dumps(_one_or_all(figures), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        (folder/"metrics.json").write_text(json.dumps(_by_target(figures, model.targets), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         save_note(folder, note, status="finished", finished=now(), model=model.identity)
     for f in list(figures.values())[:1]:
         if n := f["n_train"]: print(f"{n} of the {f['n']} images say `train` in the column split; if the model learnt from them, these figures are too good: evaluate the others alone", file=sys.stderr)
-    print(f"{_headlines(figures, 'images')}: {Path(out)/'report.html'}")
-    return _one_or_all(figures)
+    print(f"{_headlines(figures, 'images', model.targets)}: {Path(out)/'report.html'}")
+    return _by_target(figures, model.targets)
 
 def _to_judge(manifest, model):
     "The labelled images of a manifest, and those of the model's targets that it labels. Raises `OceanError` if it labels none."
     names = list(model.targets)
     if len(names) > 1 and (Path(manifest).is_dir() or is_coco(manifest)): raise OceanError(f"{manifest}: labels one target, and the model has {len(names)} ({', '.join(names)}); give a manifest with a column for each that is to be judged")
     if len(names) > 1:
-        df = manifest_from_csv(manifest)
+        df = _manifest_of(manifest, names)
         targets = labelled_targets(df, names)
     else: df,targets,_ = read_labelled(manifest, names, classes=model.targets[names[0]] if is_coco(manifest) else None)
     if not targets: raise OceanError(f"{manifest}: labels none of the model's targets ({', '.join(names)}); the columns are: {', '.join(map(str, df.columns))}")
     return check_manifest(df, targets, {t: model.targets[t] for t in targets}),targets
 
 # %% ../nbs/90_run.ipynb #2aa134f9
+def _manifest_of(manifest, names):
+    "A manifest of which only these columns, as far as they are there, hold labels."
+    return manifest_from_csv(manifest, target=[t for t in names if t in load_manifest(manifest)])
+
+def _split_as_trained(df, model, names, valid, by):
+    "The manifest with its own split, or with that which `train` makes of its labelled rows; the others go with their group. Warns if the model was trained with another one."
+    if "split" not in df:
+        labelled = np.any([(cell_texts(df[t]) != "").to_numpy() for t in names], axis=0)
+        if not labelled.any(): return df.assign(split="train")
+        rows = split_frames(df[labelled], valid, by=by, stratify=labelled_targets(df, names))
+        group = group_numbers(df, group_column(df, by))
+        held = set(group[labelled][(rows["split"] == "valid").to_numpy()])
+        df = df.assign(split=np.where(np.isin(group, list(held)), "valid", "train"))
+    known = df[np.any([(cell_texts(df[t]) != "").to_numpy() for t in names], axis=0)]
+    if (was := model.config.get("split_hash")) and set(names) == set(model.targets) and split_hash(known, names) != was:
+        warnings.warn("this is not the split that the model was trained with, so its validation images may have trained it, and the share that is right be too good: give a manifest with the column split of the training (RUN/split.csv tells it)")
+    return df
+
 def pseudo_label(
     bundle, # Folder of a trained model
     manifest, # A manifest file (.csv, .parquet); a target's column may be absent
@@ -283,10 +313,9 @@ def pseudo_label(
     "Fill a manifest's empty cells with what a model is sure of. Raises `OceanError` for bad input."
     check_free(out, "choose another file with --out")
     model = load_bundle(bundle)
-    df = manifest_from_csv(manifest)
     names = listify(target) or list(model.targets)
-    df = df.assign(**{t: None for t in names if t not in df})
-    if "split" not in df: df = split_frames(df, valid, by=by, stratify=labelled_targets(df, names))
+    df = _manifest_of(manifest, names)
+    df = _split_as_trained(df.assign(**{t: None for t in names if t not in df}), model, names, valid, by)
     with writing(out): path = save_manifest(borrow(model, df, threshold, names, progress=watched()), out)
     print(f"{path}: labels of a model say `pseudo` in the column {', '.join(f'{t}_source' for t in names)}; no figure is made of them")
     return load_manifest(path)

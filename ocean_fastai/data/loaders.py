@@ -25,7 +25,7 @@ from PIL import Image
 
 from ..core import SEED, ManifestError, OceanError
 from .augment import AlbumentationsTransform, ocean_augs
-from .manifest import RESERVED, check_manifest, classes_of, few, image_paths, is_multilabel, label_matrix, manifest_from_csv, manifest_from_folder, parse_cell, target_columns
+from .manifest import PSEUDO, RESERVED, cell_texts, check_manifest, classes_of, few, image_paths, is_multilabel, label_matrix, manifest_from_csv, manifest_from_folder, parse_cell, target_columns
 from .splits import split_frames, split_hash
 from ..geometry import Geometry, parse_size
 from ..images import cache_images, from_pil, open_image
@@ -53,7 +53,7 @@ class _Label(Transform):
         super().__init__()
         self.target = target
     def encodes(self, row):
-        if not (found := parse_cell(row[self.target])): raise ManifestError(f"{row['path']}: has no label in {self.target}")
+        if not (found := parse_cell(row.get(self.target))): raise ManifestError(f"{row['path']}: has no label in {self.target}")
         return next(iter(found))
 
 class _Labels(Transform):
@@ -62,7 +62,8 @@ class _Labels(Transform):
         super().__init__()
         self.target,self.classes = target,classes
     def encodes(self, row):
-        found = parse_cell(row[self.target])
+        found = parse_cell(row.get(self.target))
+        if found and (odd := [c for c in found if c not in self.classes]): raise ManifestError(f"{row['path']}: {self.target}: {few(odd)} is not among the classes {', '.join(self.classes)}")
         return [nan if found is None else found.get(c, 0.) for c in self.classes]
 
 def _by_split(items):
@@ -112,11 +113,11 @@ def ocean_block(
 # %% ../../nbs/15_data.loaders.ipynb #4a8831bf
 def _names_of(df, target):
     "The target columns asked for, as a list."
-    names = list(target) if isinstance(target, (list, tuple)) else [target]
+    names = [target] if isinstance(target, str) or not hasattr(target, "__iter__") else list(target)
     if not names: raise OceanError("no target; name one column at least with target=")
     if twice := sorted({str(t) for t in names if names.count(t) > 1}): raise OceanError(f"target: {few(twice)} is named twice; name each column once")
     for t in names:
-        if t not in df or t in RESERVED: raise ManifestError(f"{t!r} is no target column; the manifest has {', '.join(target_columns(df)) or 'none'}; name one with target=")
+        if not isinstance(t, str) or t not in df or t in RESERVED: raise ManifestError(f"{t!r} is no target column; the manifest has {', '.join(target_columns(df)) or 'none'}; name one with target=")
     return names
 
 def _for_each(value, names, what):
@@ -147,6 +148,12 @@ def _rows_to_learn(df, target, vocab, multi, folder):
         df = df[~blank].reset_index(drop=True)
         df.attrs = attrs
     return df,targets,[t for t in names if t in several or multi[t]]
+
+def _check_lent(df, targets):
+    "Raise `ManifestError` for labels of a model outside the training part, where they would choose epochs and be judged by."
+    for t in targets:
+        lent = (cell_texts(df[f"{t}_source"]) == PSEUDO) & (df["split"] != "train") if f"{t}_source" in df else np.zeros(len(df), bool)
+        if n := int(lent.sum()): raise ManifestError(f"{t}: {n} images outside the training part have a label that a model gave ({t}_source says {PSEUDO}); keep the split that pseudo_label was given (by='split'), or empty these cells")
 
 def _cached_rows(df, targets, cache, geometry, verbose):
     "The rows with their images cached; refuses those that can't be read, and warns of one picture under two labels."
@@ -181,6 +188,10 @@ _KNOWN = ("targets", "multilabel", "geometry", "manifest", "split_hash", "made_w
 class OceanDataLoaders(DataLoaders):
     "fastai's `DataLoaders`, which also know their `targets`, `multilabel`, `geometry`, `manifest` and `split_hash`"
     targets,multilabel,geometry,manifest,split_hash,made_with = {},[],None,None,None,{}
+
+    def __getattr__(self, k):
+        if k == "vocab" and len(self.targets) > 1: raise AttributeError("several targets have no one vocab; dls.targets has the classes of each. Where fastai's ClassificationInterpretation would show one confusion, use confusion(predict_table(learn, df), df, target), for each target in turn")
+        return super().__getattr__(k)
 
     def new_empty(self):
         "The same loaders without data, for `Learner.export`."
@@ -233,6 +244,7 @@ def from_manifest(cls:OceanDataLoaders,
     geometry,tfms = Geometry(crop, parse_size(size)),_aug_tfms(augs) + listify(item_tfms)
     df,targets,multilabel = _rows_to_learn(df, target, vocab, multi, folder)
     df = split_frames(df, valid=valid, by=by, stratify=list(targets), seed=seed, verbose=verbose).drop(columns=["cached", "error"], errors="ignore")
+    _check_lent(df, targets)
     used = df[df["split"] != "test"]
     if cache is not None: used = _cached_rows(used, targets, cache, geometry, verbose)
     n_train = int((used["split"] == "train").sum()) # At least 1: split_frames sees to that

@@ -9,6 +9,8 @@ __all__ = ['fit_temperature', 'apply_temperature', 'calibration_table', 'ece', '
            'risk_coverage', 'plot_risk_coverage', 'abstain_threshold', 'calibrate']
 
 # %% ../../nbs/52_evaluate.calibration.ipynb #909cebf6
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -30,6 +32,7 @@ def _logits(prob, multi):
 
 def _scaled(prob, temperature, multi):
     "Probabilities after the logits were divided by the temperature."
+    if temperature == 1: return prob
     z = _logits(prob, multi)/temperature
     return expit(z) if multi else softmax(z, axis=1)
 
@@ -48,7 +51,9 @@ def fit_temperature(
     "The temperature that makes the truth likeliest (Guo et al. 2017). Raises `OceanError` for predictions that can't be judged."
     table = match_truth(preds, df, target, "none")
     truth,_,prob = as_matrices(table)
-    return float(np.exp(minimize_scalar(lambda t: _loss(prob, truth, np.exp(t), table.attrs["multi"]), bounds=np.log([.05, 20]), method="bounded").x))
+    best = float(np.exp(minimize_scalar(lambda t: _loss(prob, truth, np.exp(t), table.attrs["multi"]), bounds=np.log([.05, 20]), method="bounded").x))
+    if not .06 < best < 16: warnings.warn(f"{table.attrs['target']}: the temperature ended at its limit, {best:.3g}: " + ("the scores tell nothing about what is right on these images" if best > 1 else "all of these images are right") + f" ({len(table)} of them)")
+    return best
 
 def apply_temperature(
     preds:pd.DataFrame, # Predictions, uncalibrated
@@ -71,7 +76,7 @@ def _rows_of(preds, target):
     rows = (cell_texts(preds["target"]) == target).to_numpy()
     if not rows.any(): raise OceanError(f"no prediction of {target!r}; the targets are: {', '.join(targets_of(preds))}")
     names = [c for c in preds if str(c).startswith("p_") and preds.loc[rows, c].notna().any()]
-    return rows,[c[2:] for c in names],not np.allclose(preds.loc[rows, names].dropna().sum(axis=1), 1, atol=.02)
+    return rows,[c[2:] for c in names],target in preds.attrs["multilabel"] if "multilabel" in preds.attrs else not np.allclose(preds.loc[rows, names].dropna().sum(axis=1), 1, atol=.02)
 
 # %% ../../nbs/52_evaluate.calibration.ipynb #97c0d376
 def _pairs(preds, df, target, groups="none"):
@@ -216,6 +221,7 @@ def calibrate(
     targets = (model if isinstance(model, Bundle) else model.dls).targets
     if odd := [t for t in ([target] if isinstance(target, str) else target or []) if t not in targets]: raise OceanError(f"{', '.join(map(repr, odd))}: no target of this model; those are {', '.join(targets)}")
     names = [t for t in ([target] if isinstance(target, str) else target or targets) if t in df and (cell_texts(df[t]) != "").any()]
+    if bare := [t for t in ([target] if isinstance(target, str) else target or []) if t not in names]: raise OceanError(f"no image to calibrate on is labelled with {', '.join(bare)}; label some, or leave it out")
     if not names: raise OceanError(f"no image to calibrate on is labelled with {', '.join(targets)}")
     preds = Bundle(model.model, {**model.config, "calibration": {}}, model.folder).predict(df, progress=progress) if isinstance(model, Bundle) else predict_table(model, df, progress=progress)
     return {t: _fitted(preds[preds["target"] == t].reset_index(drop=True), df, t, precision) for t in names}

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ..core import SEED, ManifestError, OceanError
-from ..data.manifest import SPLIT_NAMES, cell_texts, image_paths, is_multilabel, label_matrix
+from ..data.manifest import PSEUDO, SPLIT_NAMES, cell_texts, image_paths, is_multilabel, label_matrix
 from ..data.splits import group_column, group_numbers
 
 # %% ../../nbs/50_evaluate.scores.ipynb #5fe56577
@@ -79,7 +79,7 @@ def match_truth(
     if groups not in (None, "auto", "none") and groups not in df:
         raise ManifestError(f"groups={groups!r}: no such column; the columns are: {', '.join(map(str, df.columns))}")
     where,labelled = _located(rows, df),(cell_texts(df[target]) != "").to_numpy()
-    borrowed = labelled & (cell_texts(df[f"{target}_source"]) == "pseudo").to_numpy() if f"{target}_source" in df else None
+    borrowed = labelled & (cell_texts(df[f"{target}_source"]) == PSEUDO).to_numpy() if f"{target}_source" in df else None
     if borrowed is not None: labelled = labelled & ~borrowed  # what a model said is no truth
     if len(rows) and (where < 0).all():
         raise OceanError(f"none of the {len(rows)} predictions is for an image of the manifest; {rows['path'].iloc[0]} against {image_paths(df)[0]}")
@@ -95,6 +95,7 @@ def match_truth(
     files = [str(p) for p in image_paths(truth, df.attrs.get("folder"))]
     table = pd.DataFrame({"path": truth["path"].to_numpy(), "file": files, "true": cell_texts(truth[target]).to_numpy(),
                           **{c: rows[c].to_numpy() for c in ("label", "score", *(f"p_{c}" for c in classes))}, "group": group_numbers(truth, unit)})
+    if multi is None and "multilabel" in preds.attrs: multi = target in preds.attrs["multilabel"]  # its model says it
     if multi is None: # a softmax adds up to 1
         multi = is_multilabel(table["true"]) or is_multilabel(table["label"]) or not np.allclose(rows[[f"p_{c}" for c in classes]].sum(axis=1), 1, atol=.02)
     left_out = {k: int(v.sum()) for k,v in out.items()} | {"labelled but not predicted": int((labelled & ~np.isin(np.arange(len(df)), where)).sum())}

@@ -230,7 +230,7 @@ def predict(self:Bundle,
             run.finish(-(-len(df)//part_rows))
         run.clean()
         table = load_predictions(run.out)
-    if "folder" in df.attrs: table.attrs["folder"] = df.attrs["folder"]
+    table.attrs = {"multilabel": list(self.multilabel)} | ({"folder": df.attrs["folder"]} if "folder" in df.attrs else {})
     return table
 
 # %% ../../nbs/32_infer.predict.ipynb #b9fa7a2a

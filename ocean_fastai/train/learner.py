@@ -53,6 +53,7 @@ def _normalize_as(dls, mean, std):
 # %% ../../nbs/23_train.learner.ipynb #ecfefe8d
 def _started_from(init, arch, model_args):
     "Network, weight file and arguments for a body that another task has trained. `init` is a bundle or its folder."
+    if not isinstance(init, (str, Path)) and not (hasattr(init, "config") and hasattr(init, "folder")): raise WeightsError(f"init: a {type(init).__name__} is no bundle; save a learner with save_bundle, and give the bundle or its folder")
     folder = Path(getattr(init, "folder", None) or init) if not hasattr(init, "config") or init.folder else None
     if folder is None: raise WeightsError("init: this bundle was never saved; save it with save_bundle and give its folder")
     file = folder/"config.json"
@@ -82,6 +83,8 @@ def ocean_learner(
     arch = arch or "resnet34"
     set_seed(seed)
     model = ocean_model(arch, sum(map(len, dls.targets.values())), weights, **(model_args or {}))
+    if init is not None:
+        for p in classifier_of(model).parameters(): torch.nn.init.zeros_(p) # it answered another question
     norm = [list(map(float, model.pretrained_cfg[k])) for k in ("mean", "std")]
     _normalize_as(dls, *norm)
     loss_func = loss_func or ocean_loss(dls, weighted, balance)
@@ -295,9 +298,9 @@ class _FrozenNorm(Callback):
 # %% ../../nbs/23_train.learner.ipynb #c61dfc1f
 def _settings(learn):
     "How loaders and learner were made, as far as it bears on the result, for `resume` to compare."
-    made = {**learn.made_with, **learn.dls.made_with}
+    made = {**learn.made_with, **learn.dls.made_with, "multi": list(learn.dls.multilabel)}
     def text(o): return o if o is None or isinstance(o, (int, float, str)) else getattr(o, "identity", None) or getattr(o, "__qualname__", None) or str(o)
-    names = ("size", "crop", "bs", "augs", "vocab", "weighted", "model_args", "weights", "balance", "init")
+    names = ("size", "crop", "bs", "augs", "vocab", "multi", "weighted", "model_args", "weights", "balance", "init")
     return {k: Path(v).name if k == "weights" and v else v for k,v in ((k, text(made.get(k))) for k in names)}
 
 # %% ../../nbs/23_train.learner.ipynb #7959309e

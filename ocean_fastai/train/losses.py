@@ -111,13 +111,13 @@ class TargetsLoss(nn.Module):
         balance=None, # {target: number}; "uncertainty" to learn them; None for all 1
     ):
         super().__init__()
-        self.targets,self.losses,self.reduction = targets,nn.ModuleDict({f"on {t}": loss for t,loss in losses.items()}),"mean"
+        self.targets,self.losses,self.reduction = targets,nn.ModuleList(losses[t] for t in targets),"mean"
         self.fixed = _balance(balance, targets)
         self.register_buffer("log_var", torch.zeros(len(targets)) if balance == "uncertainty" else None)
         self.last = None
 
     def parts(self, out): return out.as_subclass(torch.Tensor).split([len(cs) for cs in self.targets.values()], dim=1)
-    def multi(self, target): return isinstance(self.losses[f"on {target}"], MaskedBCELoss)
+    def multi(self, target): return isinstance(self.losses[list(self.targets).index(target)], MaskedBCELoss)
 
     def forward(self,
         logits, # N x all classes
@@ -125,11 +125,12 @@ class TargetsLoss(nn.Module):
     )->torch.Tensor: # One number; with `reduction="none"` N
         "The loss of a batch."
         each = []
-        for loss,x,y in zip(self.losses.values(), self.parts(logits), self.parts(labels)):
+        for loss,x,y in zip(self.losses, self.parts(logits), self.parts(labels)):
             loss.reduction = self.reduction
             each.append(loss(x.float(), y))
         each = torch.stack(each)
-        self.last = each.detach()
+        known = torch.stack([(~y.isnan()).any() for y in self.parts(labels)])
+        self.last = torch.where(known, each.detach(), torch.nan) if each.ndim == 1 else None
         if self.log_var is None or not self.training: return torch.tensordot(each.new_tensor(self.fixed), each, 1)
         return torch.tensordot(torch.exp(-self.log_var), each, 1) + self.log_var.sum()/2
 
@@ -156,7 +157,8 @@ class LearnBalance(Callback):
     def before_validate(self): self.learn.loss_func.eval()
     def after_step(self):
         loss = self.learn.loss_func
-        loss.log_var += self.lr*(torch.exp(-loss.log_var)*loss.last - .5)
+        step = self.lr*(torch.exp(-loss.log_var)*loss.last - .5)
+        loss.log_var += torch.where(loss.last.isnan(), 0., step) # of a target that this batch doesn't know nothing is learnt
 
 # %% ../../nbs/20_train.losses.ipynb #2e7df0be
 def ocean_loss(
@@ -165,7 +167,7 @@ def ocean_loss(
     balance=None, # How much each of several targets counts: {target: number}, "uncertainty" to learn it, or None for all 1
 )->nn.Module: # What `Learner` takes as `loss_func`
     "Cross-entropy for a single-label target, masked binary cross-entropy for a multi-label one, their sum for several. Raises `OceanError`."
-    if weighted not in (True, False, "pos"): raise OceanError(f"weighted={weighted!r}: choose True, False or 'pos'")
+    if not isinstance(weighted, bool) and weighted != "pos": raise OceanError(f"weighted={weighted!r}: choose True, False or 'pos'")
     def weights(f, t): return torch.tensor(f(dls.manifest, t, dls.targets[t]).to_numpy(), dtype=torch.float32)
     def loss(t):
         if t not in dls.multilabel: return (MaskedCELoss if len(dls.targets) > 1 else CrossEntropyLossFlat)(weight=weights(class_weights, t).to(dls.device) if weighted else None)
