@@ -27,6 +27,7 @@ from ocean_fastai.all import OceanDataLoaders, load_predictions, ocean_learner, 
 from ocean_fastai.evaluate.compare import compare_preds
 
 from debris import ARCH, CLASSES, SIZE, split_data, stock_learner
+from judging import calibration
 
 
 def weights(): return Path(os.environ["OCEAN_WEIGHTS"])/f"{ARCH}.imagenet.safetensors"
@@ -124,6 +125,10 @@ def main():
     held_out = df[df.split == "test"].reset_index(drop=True)
     table = compare_preds({name: [preds[preds.path.isin(held_out.path)] for preds in tables] for name, tables in runs.items()}, held_out, "elements", baseline={"stock": "stock", "unknown": "masked", "borrowed": "without"}[args.part])
     print(table.round(3).to_string(index=False))
+    if args.part == "stock":
+        valid = df[df.split == "valid"].reset_index(drop=True)
+        valid.attrs = held_out.attrs = df.attrs
+        calibration("ours", runs["ours"], [valid]*args.seeds, held_out, "elements")
 
 
 if __name__ == "__main__": main()

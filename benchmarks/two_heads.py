@@ -20,8 +20,9 @@ import numpy as np
 import pandas as pd
 
 from ocean_fastai.all import OceanDataLoaders, draw_dataset, load_bundle, load_manifest, load_predictions, ocean_learner, predict_table, save_bundle, save_manifest, split_frames
-from ocean_fastai.evaluate.calibration import apply_temperature, ece, fit_temperature
 from ocean_fastai.evaluate.compare import compare_preds
+
+from judging import calibration
 
 ARCH, SIZE, TARGETS = "mobilenetv2_100", (192, 108), ["floor", "elements"]
 
@@ -91,22 +92,6 @@ def cost(df, out):
     print(f"inference of {len(test)} images, files to table: one network {one:.2f} s, two {two:.2f} s, ratio {one/two:.2f}")
 
 
-def calibration(name, runs, df):
-    "Print the expected calibration error on the test images before and after the temperature of the validation images, mean over seeds."
-    valid, test = (df[df.split == part].reset_index(drop=True) for part in ("valid", "test"))
-    for t in TARGETS:
-        before, after, temps = [], [], []
-        for seed, preds in enumerate(runs):
-            mine = preds[preds.target == t].reset_index(drop=True)
-            known = hidden(df, seed)
-            known = known[known.split == "valid"].reset_index(drop=True)
-            known.attrs = test.attrs = df.attrs
-            temps.append(fit_temperature(mine[mine.path.isin(known.path)].reset_index(drop=True), known, t))
-            mine = mine[mine.path.isin(test.path)].reset_index(drop=True)
-            before.append(ece(mine, test, t)), after.append(ece(apply_temperature(mine, {t: temps[-1]}), test, t))
-        print(f"{name}: {t}: ECE (15 bins of equal width) on {len(test)} test images of {test.video.nunique()} videos, by seed: before {np.round(before, 3).tolist()}, after {np.round(after, 3).tolist()}; temperatures {np.round(temps, 2).tolist()}")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="work folder: pictures, networks, and a table of predictions for each contestant and seed")
@@ -130,7 +115,10 @@ def main():
     for t, baseline in (("floor", "a network each"), ("elements", "a network each")):
         mine = {name: [p[p.path.isin(test.path)] for p in tables] for name, tables in runs.items() if (tables[0].target == t).any()}
         print(f"\n{t}\n" + compare_preds(mine, test, t, baseline=baseline).round(3).to_string(index=False))
-    for name in ("one network", "a network each"): calibration(name, runs[name], df)
+    known = [rows[rows.split == "valid"].reset_index(drop=True) for rows in (hidden(df, seed) for seed in range(args.seeds))]
+    for rows in known: rows.attrs = df.attrs
+    for name in ("one network", "a network each"):
+        for t in TARGETS: calibration(name, runs[name], known, test, t)
     cost(df, out)
 
 

@@ -113,8 +113,9 @@ def _calibration(learn, df, precision):
         except OceanError as e: print(f"the model will never abstain from {t}: {e}", file=sys.stderr)
     return fits
 
-def _reliability(fits, preds, raw, df):
-    "The page's section about calibration."
+def _reliability(fits, raw, df):
+    "The page's section about calibration: of all answers, also those that a model which abstains doesn't give."
+    preds = apply_temperature(raw, {t: fit["temperature"] for t,fit in fits.items()})
     return ("Calibration", _CALIBRATED, [pd.DataFrame(fits).T.rename_axis("target").reset_index(), *((plot_reliability(preds, df, t, raw), f"{t}: score against the share that is right") for t in fits)])
 
 _CHOSEN = ("From which calibrated probability a class counts as there, chosen on the validation images for {}. What is reached is that of the same images, and so too good, the more so the fewer have the class.")
@@ -143,7 +144,7 @@ def _validated(run, learn, targets, options, boxes):
     fit = _fitted(learn, df, boxes, targets[0])
     calibration = _calibration(learn, df, options["precision"])
     preds,raw = (predict_table(learn, df, calibration=o, progress=False) for o in (calibration, None))
-    extra.append(_reliability(calibration, preds, raw, df))
+    extra.append(_reliability(calibration, raw, df))
     chosen,preds = _thresholds(preds, df, learn.dls.multilabel, options)
     extra += _labels_section(learn.dls.manifest, learn, chosen, options["precision"])
     if fit: extra.append(("Thresholds for localize", _FITTED, pd.DataFrame(fit["classes"]).T.rename_axis("class").reset_index()))
