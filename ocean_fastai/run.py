@@ -288,17 +288,17 @@ def _manifest_of(manifest, names):
     "A manifest of which only these columns, as far as they are there, hold labels."
     return manifest_from_csv(manifest, target=[t for t in names if t in load_manifest(manifest)])
 
-def _split_as_trained(df, model, names, valid, by):
+def _split_as_trained(df, model, valid, by):
     "The manifest with its own split, or with that which `train` makes of its labelled rows; the others go with their group. Warns if the model was trained with another one."
+    names = labelled_targets(df, model.targets)
+    labelled = np.any([np.zeros(len(df), bool), *((cell_texts(df[t]) != "").to_numpy() for t in names)], axis=0)
+    if not labelled.any(): return df if "split" in df else df.assign(split="train")
     if "split" not in df:
-        labelled = np.any([(cell_texts(df[t]) != "").to_numpy() for t in names], axis=0)
-        if not labelled.any(): return df.assign(split="train")
-        rows = split_frames(df[labelled], valid, by=by, stratify=labelled_targets(df, names))
+        rows = split_frames(df[labelled], valid, by=by, stratify=names)
         group = group_numbers(df, group_column(df, by))
         held = set(group[labelled][(rows["split"] == "valid").to_numpy()])
         df = df.assign(split=np.where(np.isin(group, list(held)), "valid", "train"))
-    known = df[np.any([(cell_texts(df[t]) != "").to_numpy() for t in names], axis=0)]
-    if (was := model.config.get("split_hash")) and set(names) == set(model.targets) and split_hash(known, names) != was:
+    if (was := model.config.get("split_hash")) and (set(names) != set(model.targets) or split_hash(df[labelled], names) != was):
         warnings.warn("this is not the split that the model was trained with, so its validation images may have trained it, and the share that is right be too good: give a manifest with the column split of the training (RUN/split.csv tells it)")
     return df
 
@@ -315,8 +315,8 @@ def pseudo_label(
     check_free(out, "choose another file with --out")
     model = load_bundle(bundle)
     names = listify(target) or list(model.targets)
-    df = _manifest_of(manifest, names)
-    df = _split_as_trained(df.assign(**{t: None for t in names if t not in df}), model, names, valid, by)
+    df = _manifest_of(manifest, [*model.targets, *names])
+    df = _split_as_trained(df.assign(**{t: None for t in names if t not in df}), model, valid, by)
     with writing(out): path = save_manifest(borrow(model, df, threshold, names, progress=watched()), out)
     print(f"{path}: labels of a model say `pseudo` in the column {', '.join(f'{t}_source' for t in names)}; no figure is made of them")
     return load_manifest(path)

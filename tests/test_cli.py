@@ -1,5 +1,6 @@
 "The command line end to end: each command in a process of its own, what it leaves, what it says and how it ends."
 import json
+import re
 import shlex
 import shutil
 
@@ -187,7 +188,8 @@ def test_demo_leaves_a_page(home, monkeypatch):
     assert str(home/"demo"/"demo.html") in out and "on unseen videos" in out
     page = (home/"demo"/"demo.html").read_text(encoding="utf-8")
     for heading in ("The images", "What the network sees in training", "How good is it?", "Confusion", "examples", "The table of predictions"): assert heading in page
-    assert page.count("<img") >= 5 and "http" not in page.split("<body")[1].replace("http://www.w3.org", "")
+    words = re.sub(r"base64,[A-Za-z0-9+/=]+", "", page.split("<body")[1]) # a picture's four letters may happen to spell it
+    assert page.count("<img") >= 5 and "http" not in words.replace("http://www.w3.org", "")
     assert len(pd.read_csv(home/"demo"/"predictions.csv")) == 48
     assert "--out" in refused("demo", "--out", home/"demo")
 
