@@ -106,6 +106,7 @@ def _comparing(commands):
     arg("--seed", type=int, metavar="N", default=SEED, help="of the split, and the first of the seeds")
     arg("--resume", action="store_true", help="go on with a contest that was stopped; give the same options again")
 
+# %% ../nbs/92_cli.ipynb #c8e8dbc6
 _IMAGES = "a folder, a glob in quotes, a manifest, a COCO file (its images), an image, or a video"
 
 def _using(commands):

@@ -89,6 +89,7 @@ def compare(
     save_note(run, note, status="finished", finished=now())
     return _told(run, table)
 
+# %% ../nbs/83_contest.ipynb #3c9f384d
 def _page(run, table, contest, targets):
     "The table, the picture and the page."
     figure = plot_comparison(table)

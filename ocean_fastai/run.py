@@ -104,29 +104,30 @@ def _fitted(learn, df, boxes, target):
 
 _CALIBRATED = ("By what each target's logits are divided so that its scores say how often they are right, fitted on the validation images. The error (ECE, fifteen bins of equal width) is that on the same images, before and after, and so a little too good.")
 
-def _calibration(learn, df, precision):
+def _calibration(learn, df, raw, precision):
     "The calibration of a learner on its validation images; without abstaining, said on stderr, from targets that don't reach the precision wished for."
-    fits = calibrate(learn, df)
-    preds = predict_table(learn, df, calibration=fits, progress=False) if precision is not None else None
-    for t in (t for t in fits if preds is not None and t not in learn.dls.multilabel):
-        try: fits[t] |= {"abstain": abstain_threshold(preds, df, precision, t), "precision": precision}
+    fits = calibrate(learn, df, preds=raw)
+    for t in (t for t in fits if precision is not None and t not in learn.dls.multilabel):
+        try: fits[t] |= {"abstain": abstain_threshold(apply_temperature(raw, _temperatures(fits)), df, precision, t), "precision": precision}
         except OceanError as e: print(f"the model will never abstain from {t}: {e}", file=sys.stderr)
     return fits
 
+def _temperatures(fits): return {t: fit["temperature"] for t,fit in fits.items()}
+
 def _reliability(fits, raw, df):
     "The page's section about calibration: of all answers, also those that a model which abstains doesn't give."
-    preds = apply_temperature(raw, {t: fit["temperature"] for t,fit in fits.items()})
+    preds = apply_temperature(raw, _temperatures(fits))
     return ("Calibration", _CALIBRATED, [pd.DataFrame(fits).T.rename_axis("target").reset_index(), *((plot_reliability(preds, df, t, raw), f"{t}: score against the share that is right") for t in fits)])
 
 _CHOSEN = ("From which calibrated probability a class counts as there, chosen on the validation images for {}. What is reached is that of the same images, and so too good, the more so the fewer have the class.")
 
 def _thresholds(preds, df, targets, options):
-    "Tables of the thresholds chosen for these targets, and the predictions as they follow; where the precision wished for is not reached they stay at one half, said on stderr."
+    "Tables of the thresholds chosen for these targets; where the precision wished for is not reached they stay at one half, said on stderr."
     out = {}
     for t in targets if options["thresholds"] == "f1" or options["precision"] else ():
         try: out[t] = choose_thresholds(preds, df, t, options["precision"])
         except OceanError as e: print(f"thresholds of {t} stay at 0.5: {e}", file=sys.stderr)
-    return out,apply_temperature(preds, dict.fromkeys(out, 1.), {t: table["threshold"] for t,table in out.items()})
+    return out
 
 def _labels_section(df, learn, chosen, precision):
     "The page's sections about targets whose images have several classes."
@@ -136,22 +137,25 @@ def _labels_section(df, learn, chosen, precision):
     counts = cooccurrence(df, targets, learn.dls.targets[targets[0]] if len(targets) == 1 else None)
     return [*out, ("Which labels go together", "Of all labelled images, whatever their part. Classes that hardly ever stand apart can't be told apart by what the network learns from these images.", plot_cooccurrence(counts))]
 
+# %% ../nbs/90_run.ipynb #92243d2c
 def _validated(run, learn, targets, options, boxes):
     "History, thresholds, calibration, and the files of the validation images; returns their figures, and what was fitted on them."
     learn.history.to_csv(run/"history.csv", index=False)
     df = learn.dls.manifest.query("split == 'valid'").reset_index(drop=True)
     extra = [("Training", f"Best epoch: {learn.fit_summary['best']}.", [plot_history(learn.history), learn.history.round(4)])]
     fit = _fitted(learn, df, boxes, targets[0])
-    calibration = _calibration(learn, df, options["precision"])
-    preds,raw = (predict_table(learn, df, calibration=o, progress=False) for o in (calibration, None))
+    raw = predict_table(learn, df, progress=False)
+    calibration = _calibration(learn, df, raw, options["precision"])
     extra.append(_reliability(calibration, raw, df))
-    chosen,preds = _thresholds(preds, df, learn.dls.multilabel, options)
+    chosen = _thresholds(apply_temperature(raw, _temperatures(calibration)), df, learn.dls.multilabel, options)
+    preds = apply_temperature(raw, _temperatures(calibration), {t: table["threshold"] for t,table in chosen.items()}, {t: o["abstain"] for t,o in calibration.items()})
     extra += _labels_section(learn.dls.manifest, learn, chosen, options["precision"])
     if fit: extra.append(("Thresholds for localize", _FITTED, pd.DataFrame(fit["classes"]).T.rename_axis("class").reset_index()))
     figures = _judged(run, preds, df, labelled_targets(df, targets), "validation", _REFIT if options["refit"] else _VALID, interval_groups(df, options["by"]), extra)
     learn.fit_summary["valid"] = {f"{t}: {k}" if len(targets) > 1 else k: v["value"] for t,f in figures.items() for k,v in f["metrics"].items()}
     return figures,{"localization": fit, "calibration": calibration, "thresholds": {t: table["threshold"].to_dict() for t,table in chosen.items()}}
 
+# %% ../nbs/90_run.ipynb #aa16f1c0
 def _exported(run, learn, targets, options, fitted):
     "The bundle and, if there are test images, their files; returns their figures or None."
     if options["refit"]:

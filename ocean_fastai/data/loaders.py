@@ -128,6 +128,7 @@ def _for_each(value, names, what):
     if value is not None and len(names) > 1: raise OceanError(f"{what}: with several targets give a dict, such as {{{names[0]!r}: ...}}")
     return dict.fromkeys(names, value)
 
+# %% ../../nbs/15_data.loaders.ipynb #0d50e4f4
 def _rows_to_learn(df, target, vocab, multi, folder):
     "The labelled rows, the classes of each target, and the targets of which a row can have several."
     names = _names_of(df, target)
@@ -149,6 +150,7 @@ def _rows_to_learn(df, target, vocab, multi, folder):
         df.attrs = attrs
     return df,targets,[t for t in names if t in several or multi[t]]
 
+# %% ../../nbs/15_data.loaders.ipynb #909e6627
 def _check_lent(df, targets):
     "Raise `ManifestError` for labels of a model outside the training part, where they would choose epochs and be judged by."
     for t in targets:

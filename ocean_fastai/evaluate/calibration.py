@@ -55,10 +55,12 @@ def fit_temperature(
     if not .06 < best < 16: warnings.warn(f"{table.attrs['target']}: the temperature ended at its limit, {best:.3g}: " + ("the scores tell nothing about what is right on these images" if best > 1 else "all of these images are right") + f" ({len(table)} of them)")
     return best
 
+# %% ../../nbs/52_evaluate.calibration.ipynb #6e474fd0
 def apply_temperature(
     preds:pd.DataFrame, # Predictions, uncalibrated
     temperatures:dict, # {target: temperature}
     thresholds:dict=None, # {target: {class: probability}} for multi-label targets; 0.5 by default
+    abstain:dict=None, # {target: score below which there is no label}; None where there is always one
 )->pd.DataFrame: # The same table with scaled probabilities, and labels and scores as they follow
     "Predictions as a calibrated model would have given them. Raises `OceanError` for a target that isn't there."
     out = preds.copy()
@@ -69,6 +71,8 @@ def apply_temperature(
         p = _scaled(preds.loc[good, names].to_numpy(float), temperature, multi)
         out.loc[good, names] = p
         out.loc[good, "label"],out.loc[good, "score"] = relabelled(p, classes, {c: .5 for c in classes} | dict((thresholds or {}).get(t, {})) if multi else None)
+        low = (abstain or {}).get(t)
+        if low is not None: out.loc[good & (out["score"] < low), "label"] = None
     return out
 
 def _rows_of(preds, target):
@@ -103,6 +107,7 @@ def _ece(conf, right, bins, weight=None):
     gap = np.bincount(bins, weight*(conf - right))
     return float(np.abs(gap).sum()/weight.sum())
 
+# %% ../../nbs/52_evaluate.calibration.ipynb #100dcc4e
 def calibration_table(
     preds:pd.DataFrame, # Predictions
     df:pd.DataFrame, # A manifest with the target's column
@@ -214,6 +219,7 @@ def calibrate(
     df:pd.DataFrame=None, # Labelled images that trained nothing; by default a learner's validation images
     target=None, # A target or several; by default all that these images label
     precision:float=None, # Share of answers to be right, for targets with one class an image; None never to abstain
+    preds:pd.DataFrame=None, # What the model says of these images, uncalibrated, if it is known already
     progress:bool=False, # Show a bar?
 )->dict: # {target: temperature, abstain, precision, images, ece_before, ece_after, bins, binning}, for `save_bundle` and `predict_table`
     "Temperatures, and scores to abstain below. The errors are of the same images, and so a little too good. Raises `OceanError` for training images, or none."
@@ -223,7 +229,7 @@ def calibrate(
     names = [t for t in ([target] if isinstance(target, str) else target or targets) if t in df and (cell_texts(df[t]) != "").any()]
     if bare := [t for t in ([target] if isinstance(target, str) else target or []) if t not in names]: raise OceanError(f"no image to calibrate on is labelled with {', '.join(bare)}; label some, or leave it out")
     if not names: raise OceanError(f"no image to calibrate on is labelled with {', '.join(targets)}")
-    preds = Bundle(model.model, {**model.config, "calibration": {}}, model.folder).predict(df, progress=progress) if isinstance(model, Bundle) else predict_table(model, df, progress=progress)
+    if preds is None: preds = Bundle(model.model, {**model.config, "calibration": {}}, model.folder).predict(df, progress=progress) if isinstance(model, Bundle) else predict_table(model, df, progress=progress)
     return {t: _fitted(preds[preds["target"] == t].reset_index(drop=True), df, t, precision) for t in names}
 
 def _fitted(preds, df, target, precision):
