@@ -102,10 +102,10 @@ def _page(run, table, contest, targets):
     with atomic_path(run/"comparison.csv") as temp: table.to_csv(temp, index=False)
 
 def _told(run, table):
-    "Say who won by how much, and remove what only an unfinished contest needs."
+    "Say how each did, and remove what only an unfinished contest needs."
     shutil.rmtree(run/"cache", ignore_errors=True)
     for t,rows in table.groupby("target", sort=False):
-        best = rows.loc[rows["value"].idxmax()]
-        print(f"{t}: {best['metric'].replace('_', ' ')} on {best['n']} images: " + "; ".join(f"{o['name']} {o['value']:.3f} ({o['low']:.3f} to {o['high']:.3f})" + (f", {o['difference']:+.3f} ({o['diff_low']:+.3f} to {o['diff_high']:+.3f})" if pd.notna(o["difference"]) else "") for _,o in rows.iterrows()))
+        one = rows.iloc[0]
+        print(f"{t}: {one['metric'].replace('_', ' ')} on {one['n']} images: " + "; ".join(f"{o['name']} {o['value']:.3f} ({o['low']:.3f} to {o['high']:.3f})" + (f", {o['difference']:+.3f} ({o['diff_low']:+.3f} to {o['diff_high']:+.3f})" if pd.notna(o["difference"]) else "") for _,o in rows.iterrows()))
     print(f"{run} is finished: {run/'report.html'}")
     return table

@@ -18,6 +18,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from fastai.learner import Learner
 from fastcore.basics import listify
 from matplotlib.figure import Figure
 from tqdm import tqdm
@@ -127,7 +128,7 @@ def _keywords(f, *without):
 _METRICS = ("balanced_accuracy", "macro_f1", "accuracy", "mean_average_precision")
 _STEPS = {"loaders": _keywords(OceanDataLoaders.from_manifest, "cls", "df", "target", "seed", "folder", "valid", "by", "verbose"),
           "learner": _keywords(ocean_learner, "dls", "seed", "loss_func", "metrics", "cbs"),
-          "fit": _keywords(ocean_learner.__globals__["Learner"].fit_transfer, "self", "folder", "resume", "validate")}
+          "fit": _keywords(Learner.fit_transfer, "self", "folder", "resume", "validate")}
 
 def planned(
     candidates:dict, # As for `compare`
