@@ -34,10 +34,11 @@ def _contestants(arch, candidates, weights, epochs):
     out = {**{a: {"arch": a} for a in listify(arch)}, **own}
     if len(out) < 2: raise OceanError(f"{len(out)} contestant{'s'[:len(out) != 1]}: name two at least, each network with --arch, other settings in the JSON file of --candidates")
     if odd := [name for name,o in out.items() if not isinstance(o, dict)]: raise OceanError(f"candidates: {few(odd)}: give settings as an object, such as {{\"arch\": \"resnet50\"}}")
-    def told(o):
+    def settings(o):
         start = o["init"] if o.get("init") else o.get("weights", weights)
-        return {"weights": weights, **recipe(start, o.get("head_epochs", epochs[0]), o.get("body_epochs", epochs[1])), **o}
-    return {name: told(o) for name,o in out.items()}
+        told = recipe(start, o.get("head_epochs", epochs[0]), o.get("body_epochs", epochs[1]))
+        return {"weights": weights, **told, **o, **{k: told[k] for k in ("head_epochs", "body_epochs")}} # from nothing, the epochs of both stages are the second's
+    return {name: settings(o) for name,o in out.items()}
 
 def _read(path):
     "A JSON file of contestants."

@@ -10,7 +10,6 @@ __all__ = ['train', 'predict', 'evaluate', 'pseudo_label', 'synth']
 # %% ../nbs/90_run.ipynb #44410acb
 import json
 import os
-import re
 import shutil
 import sys
 import warnings
@@ -55,7 +54,10 @@ def _judged(folder, preds, df, targets, what, intro, groups="auto", extra=(), be
     "Write predictions, confusions and page of one set of images; returns the figures of each target."
     preds.to_csv(folder/f"{before}predictions.csv", index=False)
     targets = _answered(preds, targets)
-    for t in targets: plot_confusion(confusion(preds, df, t)).savefig(folder/f"{before}confusion{f'_{re.sub(chr(47), chr(45), t)}'*(len(targets_of(preds)) > 1)}.png", dpi=120)
+    several = len(targets_of(preds)) > 1
+    for t in targets:
+        end = "_" + t.replace("/", "-") if several else ""
+        plot_confusion(confusion(preds, df, t)).savefig(folder/f"{before}confusion{end}.png", dpi=120)
     report_page(preds[preds["target"].isin(targets)], df, folder/f"{before}report.html", None, f"{' and '.join(targets)}: {what}", intro, extra, groups)
     return {t: {"what": intro, **summary_dict(preds, df, t, groups)[t]} for t in targets}
 

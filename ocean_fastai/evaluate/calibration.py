@@ -14,6 +14,7 @@ import warnings
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from fastcore.basics import listify
 from matplotlib.figure import Figure
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_softmax, logit, softmax
@@ -225,9 +226,10 @@ def calibrate(
     "Temperatures, and scores to abstain below. The errors are of the same images, and so a little too good. Raises `OceanError` for training images, or none."
     df = _unlearnt(model, df)
     targets = (model if isinstance(model, Bundle) else model.dls).targets
-    if odd := [t for t in ([target] if isinstance(target, str) else target or []) if t not in targets]: raise OceanError(f"{', '.join(map(repr, odd))}: no target of this model; those are {', '.join(targets)}")
-    names = [t for t in ([target] if isinstance(target, str) else target or targets) if t in df and (cell_texts(df[t]) != "").any()]
-    if bare := [t for t in ([target] if isinstance(target, str) else target or []) if t not in names]: raise OceanError(f"no image to calibrate on is labelled with {', '.join(bare)}; label some, or leave it out")
+    asked = listify(target)
+    if odd := [t for t in asked if t not in targets]: raise OceanError(f"{', '.join(map(repr, odd))}: no target of this model; those are {', '.join(targets)}")
+    names = [t for t in asked or targets if t in df and (cell_texts(df[t]) != "").any()]
+    if bare := [t for t in asked if t not in names]: raise OceanError(f"no image to calibrate on is labelled with {', '.join(bare)}; label some, or leave it out")
     if not names: raise OceanError(f"no image to calibrate on is labelled with {', '.join(targets)}")
     if preds is None: preds = Bundle(model.model, {**model.config, "calibration": {}}, model.folder).predict(df, progress=progress) if isinstance(model, Bundle) else predict_table(model, df, progress=progress)
     return {t: _fitted(preds[preds["target"] == t].reset_index(drop=True), df, t, precision) for t in names}
