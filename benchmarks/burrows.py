@@ -18,11 +18,11 @@ from PIL import Image
 
 from ocean_fastai.data.boxes import read_yolo
 from ocean_fastai.data.loaders import OceanDataLoaders
-from ocean_fastai.explain.boxscores import wsol_report
-from ocean_fastai.explain.heats import tile_boxes
+from ocean_fastai.evaluate.boxes import wsol_report
+from ocean_fastai.explain.heatmaps import tile_boxes
 from ocean_fastai.explain.localize import fit_threshold, localize
-from ocean_fastai.explain.wsol import centre_boxes
-from ocean_fastai.find import overlay
+from ocean_fastai.evaluate.wsol import centre_boxes
+from ocean_fastai.jobs.find import overlay
 from ocean_fastai.infer.bundle import load_bundle, save_bundle
 from ocean_fastai.train.learner import ocean_learner
 

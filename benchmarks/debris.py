@@ -20,10 +20,11 @@ import pandas as pd
 
 from ocean_fastai.data.boxes import boxes_to_labels, read_coco, write_coco
 from ocean_fastai.data.splits import split_frames
-from ocean_fastai.explain.boxscores import wsol_report
-from ocean_fastai.explain.heats import heat_boxes
+from ocean_fastai.evaluate.boxes import wsol_report
+from ocean_fastai.explain.heatmaps import heat_boxes
 from ocean_fastai.explain.localize import MIN_AREA, fit_threshold, localize
-from ocean_fastai.explain.wsol import centre_boxes, true_pairs
+from ocean_fastai.data.boxes import true_pairs
+from ocean_fastai.evaluate.wsol import centre_boxes
 from ocean_fastai.infer.bundle import load_bundle
 
 from judging import present, say

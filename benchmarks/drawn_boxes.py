@@ -16,10 +16,10 @@ import pandas as pd
 from ocean_fastai.data.boxes import boxes_to_labels
 from ocean_fastai.data.loaders import OceanDataLoaders
 from ocean_fastai.data.splits import split_frames
-from ocean_fastai.explain.boxscores import wsol_scores
-from ocean_fastai.explain.heats import heat_maps
+from ocean_fastai.evaluate.boxes import wsol_scores
+from ocean_fastai.explain.heatmaps import heat_maps
 from ocean_fastai.explain.localize import fit_threshold, localize
-from ocean_fastai.explain.wsol import centre_boxes, pxap
+from ocean_fastai.evaluate.wsol import centre_boxes, pxap
 from ocean_fastai.infer.bundle import load_bundle, save_bundle
 from ocean_fastai.synth.dataset import MASK_VALUES, draw_dataset, mask_path
 from ocean_fastai.train.learner import ocean_learner

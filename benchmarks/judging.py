@@ -1,6 +1,6 @@
 "What benchmarks share: how boxes are judged, and how calibration is told."
 from ocean_fastai.evaluate.calibration import apply_temperature, ece_interval, fit_temperature
-from ocean_fastai.explain.wsol import true_pairs
+from ocean_fastai.data.boxes import true_pairs
 
 
 def present(found, true):

@@ -25,14 +25,14 @@ from ocean_fastai.infer.bundle import Bundle, load_bundle, save_bundle
 from ocean_fastai.infer.items import list_items
 from ocean_fastai.infer.predict import load_predictions, predict_table
 from ocean_fastai.explain.cam import cam_maps, show_cams
-from ocean_fastai.explain.heats import heat_boxes, heat_maps
+from ocean_fastai.explain.heatmaps import heat_boxes, heat_maps
 from ocean_fastai.explain.localize import fit_threshold, localize
-from ocean_fastai.explain.wsol import centre_boxes, max_box_acc, max_box_acc_v2, pointing_game, pxap
-from ocean_fastai.explain.boxscores import match_boxes, wsol_report, wsol_scores
+from ocean_fastai.evaluate.wsol import centre_boxes, max_box_acc, max_box_acc_v2, pointing_game, pxap
+from ocean_fastai.evaluate.boxes import match_boxes, wsol_report, wsol_scores
 from ocean_fastai.evaluate.scores import confusion, scores
 from ocean_fastai.evaluate.report import plot_confusion, report_page, show_examples
 from ocean_fastai.evaluate.calibration import (abstain_threshold, apply_temperature, calibrate, calibration_table, ece, fit_temperature,
     plot_reliability, plot_risk_coverage, risk_coverage)
 from ocean_fastai.evaluate.compare import compare, compare_preds, plot_comparison
-from ocean_fastai.evaluate.multilabel import choose_thresholds, cooccurrence, plot_cooccurrence
+from ocean_fastai.evaluate.thresholds import choose_thresholds, cooccurrence, plot_cooccurrence
 from ocean_fastai.annotate.pseudo import pseudo_label

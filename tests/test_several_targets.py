@@ -14,7 +14,7 @@ import torch
 from fastai.interpret import ClassificationInterpretation, Interpretation
 from jobs import TINY, draw, here, ok, refused
 
-import ocean_fastai.run as jobs_of
+import ocean_fastai.jobs.train as jobs_of
 from ocean_fastai.annotate.pseudo import pseudo_label
 from ocean_fastai.cli import parser
 from ocean_fastai.core import OceanError
