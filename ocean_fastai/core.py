@@ -7,7 +7,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/core.html.md"""
 # %% auto #0
 __all__ = ['SEED', 'VOCABS', 'OceanError', 'ManifestError', 'SplitError', 'AugmentError', 'WeightsError', 'BoxError',
            'BundleError', 'ImageError', 'canonical', 'class_colours', 'atomic_path', 'atomic_folder', 'content_hash',
-           'file_hash']
+           'file_hash', 'renamed']
 
 # %% ../nbs/00_core.ipynb #bea0cb2d
 import hashlib
@@ -15,7 +15,9 @@ import json
 import os
 import shutil
 import tempfile
+import warnings
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 
 # %% ../nbs/00_core.ipynb #2cb52fb8
@@ -141,3 +143,20 @@ def file_hash(
 )->str: # 64 hexadecimal digits
     "SHA-256 of a file's content. Raises `OSError` if it can't be read."
     with open(path, "rb") as f: return hashlib.file_digest(f, "sha256").hexdigest()
+
+# %% ../nbs/00_core.ipynb #c0de0002
+def renamed(
+    **names, # Old keyword -> new keyword
+): # A decorator
+    "Let a function take keywords under their old names, with a `DeprecationWarning`. Raises `TypeError` where both names are given."
+    def decorate(f):
+        @wraps(f)
+        def inner(*args, **kwargs):
+            for old in names.keys() & kwargs.keys():
+                new = names[old]
+                if new in kwargs: raise TypeError(f"{f.__name__}: {old} and {new} are the same; give {new} alone")
+                warnings.warn(f"{f.__name__}: {old} is now called {new}", DeprecationWarning, stacklevel=2)
+                kwargs[new] = kwargs.pop(old)
+            return f(*args, **kwargs)
+        return inner
+    return decorate
