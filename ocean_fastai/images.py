@@ -6,7 +6,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/images.html.md"""
 
 # %% auto #0
 __all__ = ['IMAGE_FORMATS', 'IMAGE_SUFFIXES', 'VIDEO_SUFFIXES', 'printable', 'find_file', 'open_image', 'from_pil', 'image_size',
-           'list_images', 'cache_images']
+           'list_images', 'passed_over', 'cache_images']
 
 # %% ../nbs/02_images.ipynb #0abb34d7
 import io
@@ -163,10 +163,10 @@ def _opened(
     value_range:tuple|None=None, # Numbers that become black and white, where there are more than 8 bits
 )->Image.Image: # Opened, not yet decoded
     "Open an image file, or raise `ImageError` with the reason."
-    path = find_file(path) or Path(path)
+    name,path = path,find_file(path)
+    if path is None: raise ImageError(name, "no such file")
     try:
         if path.is_dir(): raise ImageError(path, "is a folder, not an image")
-        if not path.exists(): raise ImageError(path, "no such file")
         if path.stat().st_size == 0: raise ImageError(path, "is empty (0 bytes)")
         im = Image.open(path, formats=IMAGE_FORMATS)
         return _scaled_file(path, value_range) if value_range and im.mode in ("RGB", "RGBA") and _is_deep(im) else im
@@ -239,7 +239,8 @@ def _with_end(
 
 def _decoded(im, geometry, least):
     "Decode, crop, squish and turn; `least` is the width and height that the crop must keep."
-    stored,tag,deep = im.size,_orientation(im),_is_deep(im)
+    stored,deep = im.size,_is_deep(im)
+    tag = _orientation(im)
     turn = exif_mapping(tag, stored)
     swap = (lambda size: size[::-1]) if tag >= 5 else (lambda size: size)
     box = turn.inverse().boxes([geometry.box(swap(stored))])[0]
@@ -269,9 +270,9 @@ def list_images(
     "Every image file below a folder, by its suffix; other files are counted in a warning. Raises `OceanError` for no image."
     folder = Path(folder)
     if not folder.is_dir(): raise OceanError(f"{printable(folder)}: no such folder")
-    files = [p for p in _visible_files(folder) if p.suffix.lower() not in _SIDE_FILES]
+    files = _visible_files(folder)
     found = sorted(p for p in files if p.suffix.lower() in suffixes)
-    note = _passed_over(files, suffixes)
+    note = passed_over(files, suffixes)
     if not found: raise OceanError(f"{printable(folder)}: no image in it (looked for {' '.join(suffixes)}, in sub-folders too)"
                                    + (f"; {note}" if note else ""))
     if note: warnings.warn(f"{printable(folder)}: {note}", stacklevel=2)
@@ -280,9 +281,12 @@ def list_images(
 _SIDE_FILES = tuple(f".{s}" for s in """csv tsv txt xlsx xls ods parquet json jsonl xml yaml yml toml ini cfg md rst html htm css js pdf
     doc docx odt log db sqlite py ipynb sh bat r names data npy npz safetensors gpx kml srt vtt sub tfw jgw wld prj aux zip""".split())
 
-def _passed_over(files, suffixes)->str:
-    "How many files have none of the suffixes, in words; empty for none."
-    others = Counter(s for p in files if (s := Path(p).suffix.lower()) not in suffixes)
+def passed_over(
+    files, # Paths
+    suffixes, # What counts, in lower case
+)->str: # As "3 files passed over: .heic 2, .mp4 1"; empty for none
+    "How many files have none of the suffixes; tables, texts and other companions of images aside."
+    others = Counter(s for p in files if (s := Path(p).suffix.lower()) not in (*suffixes, *_SIDE_FILES))
     n = others.total()
     return f"{n} file{'s'[:n > 1]} passed over: " + ", ".join(f"{s or 'without suffix'} {k}" for s,k in others.most_common()) if n else ""
 
