@@ -148,7 +148,7 @@ def _drawn(
     "A figure as a picture, at 144 dots an inch."
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=144, bbox_inches="tight", facecolor="white")
-    return Image.open(data).convert("RGB")
+    return Image.open(data, formats=["PNG"]).convert("RGB")
 
 # %% ../nbs/04_pages.ipynb #93c50dd3
 def _cells(

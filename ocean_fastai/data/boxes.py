@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw
 
 from ..core import BoxError, ImageError, atomic_folder, atomic_path, canonical, class_colours
 from ..geometry import exif_mapping
-from ..images import IMAGE_SUFFIXES, image_size, list_images
+from ..images import IMAGE_FORMATS, IMAGE_SUFFIXES, image_size, list_images
 from .manifest import RESERVED, SPLIT_NAMES, cell_texts, few, image_paths
 
 # %% ../../nbs/11_data.boxes.ipynb #da927123
@@ -217,7 +217,7 @@ def _seen(path, size):
         if len(size) == 2: return size, None  # absent or damaged: that is for whoever opens it to say
         raise
     if len(size) < 2 or size == tuple(seen): return tuple(seen), None
-    with Image.open(path) as im:
+    with Image.open(path, formats=IMAGE_FORMATS) as im:
         if size == im.size: return tuple(seen), exif_mapping(im.getexif().get(0x0112, 1), size)
     raise BoxError(f"{path}: has {seen[0]}x{seen[1]} pixels, but was annotated at {size[0]}x{size[1]}, so its boxes would lie wrong; use the image that was annotated")
 

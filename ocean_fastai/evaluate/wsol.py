@@ -23,6 +23,7 @@ from ..data.boxes import BOX_COLUMNS, IOUS, box_ious, check_boxes, image_sizes, 
 from ..data.manifest import cell_texts, few, image_paths
 from ..data.splits import check_apart
 from ..explain.heatmaps import heat_boxes
+from ..images import IMAGE_FORMATS
 
 # %% ../../nbs/65_evaluate.wsol.ipynb #d5a3c9cc
 MEAN_ROW = "mean of classes"
@@ -182,7 +183,7 @@ def _checked_ious(ious)->list:
 def _class_masks(mask, label, values, where)->dict:
     "Class -> bool array, for classes that are there. Raises `OceanError` for a mask that can't be read as such."
     if isinstance(mask, (str, Path)):
-        try: mask = np.asarray(Image.open(mask))
+        try: mask = np.asarray(Image.open(mask, formats=IMAGE_FORMATS))
         except OSError as e: raise OceanError(f"{where}: the mask {mask} can't be read ({e}); draw it or leave the row out") from e
     if isinstance(mask, dict): out = {c: np.asarray(m, bool) for c,m in mask.items()}
     elif label: out = {label: np.asarray(mask) > 0}

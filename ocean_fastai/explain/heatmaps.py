@@ -23,7 +23,7 @@ from .cam import known_network, raw_maps, target_part
 from ..geometry import Geometry, Mapping, crop_mapping, resize_mapping
 from ..images import from_pil
 from ..infer.bundle import probabilities
-from ..infer.items import Reader, default_workers, is_video, list_items, read_ahead
+from ..infer.items import Reader, default_workers, list_items, read_ahead
 
 # %% ../../nbs/51_explain.heatmaps.ipynb #f15a3881
 def stands_out(
@@ -193,9 +193,9 @@ def seen_images(
     df,geometry = list_items(items),net.bundle.geometry
     sizes = [tuple(max(1, round(n*s)) for n in geometry.size) for s in listify(scales)]
     cell = tuple(max(2, round(n/4)) for n in geometry.size)
-    read,workers = partial(_views_of, Reader(df, Geometry()), geometry, tiles, sizes),default_workers(len(df)) if num_workers is None else num_workers
-    if any(map(is_video, df["path"])): workers = min(workers, 1)
-    for i,(size,boxes,pixels,error) in enumerate(tqdm(read_ahead(read, range(len(df)), workers, workers + 1), total=len(df), unit="image", disable=not progress)):
+    reader = Reader(df, Geometry(value_range=geometry.value_range))
+    read,workers = partial(_views_of, reader, geometry, tiles, sizes),default_workers(len(df)) if num_workers is None else num_workers
+    for i,(size,boxes,pixels,error) in enumerate(tqdm(read_ahead(read, range(len(df)), workers, workers + 1, reader.in_order), total=len(df), unit="image", disable=not progress)):
         row,found = df.iloc[i],{}
         if error is None and (looked := _looked(net, part, pixels, cell)) is None: error = "the network gave no finite number for it"
         if error is None:

@@ -189,8 +189,6 @@ def _with_cache(df, cache, geometry):
 
 def _tables(bundle, df, bs, workers, cache, part_rows, progress, have=lambda k: False):
     "The predictions of each part, but of those that are there already; yields number and table"
-    frames = df["path"].map(is_video).any()
-    workers = min(workers, 1) if frames else workers
     read = Reader(df, bundle.geometry)
     parts = [range(i, min(i + part_rows, len(df))) for i in range(0, len(df), part_rows)]
     with tqdm(total=len(df), unit="image", disable=not progress) as bar:
