@@ -21,7 +21,7 @@ import pandas as pd
 from PIL import Image
 
 from ..core import ImageError, OceanError
-from ..data.boxes import is_coco, read_coco
+from ..formats.coco import is_coco, read_coco
 from ..data.manifest import image_paths, is_manifest_file, load_manifest
 from ..geometry import Geometry
 from ..images import IMAGE_SUFFIXES, from_pil, list_images, open_image
