@@ -100,6 +100,9 @@ def _matched(boxes, manifest):
     _refuse(boxes, found.isna(), "are of an image that isn't there", hint)
     out = boxes.assign(path=manifest["path"].astype(str).to_numpy()[found.to_numpy(int)])
     out.attrs = {**boxes.attrs, **({"folder": manifest.attrs["folder"]} if "folder" in manifest.attrs else {})}
+    if unboxed := boxes.attrs.get("unboxed"):
+        places = [rows.get(str(p)) for p in image_paths(pd.DataFrame(unboxed, columns=["path", "label"]), folder)]
+        out.attrs["unboxed"] = [[str(manifest["path"].iloc[i]), label] for i,(_,label) in zip(places, unboxed) if i is not None]
     return out
 
 def _inside(boxes, manifest, outside):

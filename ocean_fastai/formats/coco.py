@@ -108,8 +108,9 @@ def read(
                       "score": a.get("score"), "annotator": a.get("annotator"), "crowd": bool(a.get("iscrowd")),
                       **({} if numbered else {"annotation_id": a.get("id")}), **kept, **_extras(a, _TAKEN)})
     rows.append((round_polygon, f"{round_polygon} polygons have no bbox: the box round them is taken"))
+    about = _about_file(data, classes, rows)
     manifest,boxes,report = annotation_tables(path, folder, table, boxes, names, classes, outside, rows)
-    boxes.attrs["coco"] = _about_file(data, manifest, boxes, classes)
+    boxes.attrs["coco"] = about
     return manifest[["path", "width", "height", *(c for c in manifest if c not in ("path", "width", "height"))]], boxes, report
 
 @renamed(folder="images")
@@ -163,13 +164,15 @@ def _box_of(note):
     if isinstance(area, (int, float)) and abs(area - w*h) > 1e-6*max(1, abs(area)): kept["area"] = area
     return [x, y, x + w, y + h],kept | ({"bbox": json.dumps([x, y, w, h])} if kept or note.get("keypoints") else {})
 
-def _about_file(data, manifest, boxes, classes):
+def _about_file(data, classes, rows):
     "What a COCO file says of itself: info, licences, categories, and the like"
     about = {k: v for k,v in data.items() if k not in ("images", "annotations", "categories")}
+    large = [k for k,v in about.items() if len(json.dumps(v)) > 100_000] # Notes are copied with every step of pandas
+    rows.append((len(large), f"{few(large)}: too large to be carried along, so it would not be written again"))
     cats = {}
     for c in data["categories"]: cats.setdefault(canonical(c["name"]), c)
     wanted = cats if classes is None else [canonical(c) for c in ([classes] if isinstance(classes, str) else classes)]
-    return {**about, "categories": [cats[c] for c in wanted]}
+    return {**{k: v for k,v in about.items() if k not in large}, "categories": [cats[c] for c in wanted if c in cats]}
 
 # %% ../../nbs/21_formats.coco.ipynb #f0210018
 def write(
