@@ -24,7 +24,7 @@ import pandas as pd
 from PIL import Image
 
 from ..core import ImageError, OceanError
-from ..data.boxes import is_coco, read_coco
+from ..formats.coco import coco_images, is_coco
 from ..data.manifest import image_paths, is_manifest_file, load_manifest
 from ..geometry import Geometry
 from ocean_fastai.images import (IMAGE_SUFFIXES, VIDEO_SUFFIXES, find_file, from_pil, list_images, open_image, passed_over,
@@ -158,7 +158,7 @@ def _items_at(source):
     if os.path.isdir(path): return _items_of(list_images(path, known))
     if os.path.exists(path):
         if is_manifest_file(path): return load_manifest(path)
-        if is_coco(path): return read_coco(path, outside="clip")[0]
+        if is_coco(path): return coco_images(path)
         if path.suffix.lower() in known: return _items_of([source])
         raise OceanError(f"{printable(source)}: is no folder, image, video or manifest by its name; images end in {' '.join(IMAGE_SUFFIXES)}, "
                          f"videos in {' '.join(VIDEO_SUFFIXES)}, manifests in .csv .parquet, COCO in .json")

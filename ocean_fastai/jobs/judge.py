@@ -17,7 +17,7 @@ import pandas as pd
 from fastcore.basics import listify
 
 from ..core import SEED, OceanError, atomic_path
-from ..data.boxes import is_coco
+from ..formats.coco import is_coco
 from ..data.manifest import few
 from ..data.splits import save_split, split_hash
 from ..evaluate.compare import compare as compare_runs, planned, plot_comparison

@@ -21,7 +21,7 @@ from fastcore.basics import listify
 
 from ..annotate.pseudo import pseudo_label as borrow
 from ..core import SEED, OceanError, atomic_folder, atomic_path
-from ..data.boxes import is_coco
+from ..formats.coco import is_coco
 from ..data.loaders import OceanDataLoaders
 from ..data.manifest import cell_texts, check_manifest, few, load_manifest, manifest_from_csv, save_manifest
 from ..data.splits import group_column, group_numbers, save_split, split_frames, split_hash
