@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.model_selection import ShuffleSplit, StratifiedGroupKFold, StratifiedShuffleSplit
 
-from ..core import SEED, SplitError, atomic_path, content_hash
+from ..core import SEED, SplitError, atomic_path, content_hash, renamed
 from .manifest import SPLIT_NAMES, cell_texts, few, image_paths, label_matrix, parse_cell, target_columns
 
 # %% ../../nbs/13_data.splits.ipynb #33d8f512
@@ -78,29 +78,43 @@ def _pinned(Y, groups):
     np.logical_or.at(has, groups, Y)
     return has[:, has.sum(0) == 1].any(1)[groups]
 
-def _folds(Y, groups, n, seed):
-    "Indices of the rows of each of `n` folds, the folds in a drawn order"
-    n_groups = len(np.unique(groups))
-    if n_groups == 1: return [np.arange(len(groups))]
-    n = max(2, min(n, n_groups))
-    if n_groups == len(groups): pairs = StratifiedKFold(n, shuffle=True, random_state=seed).split(groups, _strata(Y, n))
-    else: pairs = StratifiedGroupKFold(n, shuffle=True, random_state=seed).split(groups, _strata(Y, n), groups)
-    folds = [held for _,held in pairs]
-    return [folds[i] for i in np.random.default_rng(seed).permutation(n)]
+def _single_rows(Y, n, seed):
+    "Ten draws of `n` rows to hold out, each class in its share where that can be."
+    strata = _strata(Y, 2)
+    fits = len(np.unique(strata)) <= min(n, len(Y) - n)
+    draw = (StratifiedShuffleSplit if fits else ShuffleSplit)(10, test_size=n, random_state=seed)
+    yield from (held for _,held in draw.split(strata, strata))
+
+def _whole_groups(Y, groups, want, seed):
+    "Draws of whole groups: folds of like composition one after the other, cut where the number of rows is nearest to `want`."
+    n_groups = groups.max() + 1
+    sizes = np.bincount(groups)
+    for attempt in range(10):
+        n = int(np.clip(round(len(groups)/want)*(1 + attempt%3), 2, n_groups))
+        folds = StratifiedGroupKFold(n, shuffle=True, random_state=seed + attempt).split(groups, _strata(Y, n), groups)
+        folds = [np.unique(groups[held]) for _,held in folds]
+        for first in np.random.default_rng(seed + attempt).permutation(n):
+            order = np.concatenate([*folds[first:], *folds[:first]])
+            total = np.cumsum(sizes[order])
+            yield np.flatnonzero(np.isin(groups, order[:np.abs(total - want).argmin() + 1]))
 
 def _hold_out(Y, groups, want, seed):
     "Mask of about `want` rows to hold out, in whole groups; None where that would lose a class from training"
     free = np.flatnonzero(~_pinned(Y, groups))
     if not len(free): return None
+    _,local = np.unique(groups[free], return_inverse=True)
+    single = local.max() + 1 == len(free)
+    if local.max() == 0: draws = [np.arange(len(free))]
+    elif single: draws = _single_rows(Y[free], int(np.clip(round(want), 1, len(free) - 1)), seed)
+    else: draws = _whole_groups(Y[free], local, want, seed)
     there,hopeless,best = Y.any(0),(Y.any(0) & ~Y[free].any(0)).sum(),None
-    for attempt in range(10):
-        for fold in _folds(Y[free], groups[free], round(len(free)/want), seed + attempt):
-            held = np.isin(np.arange(len(Y)), free[fold])
-            if not held.any() or held.all(): continue
-            lost,unseen = (there & ~Y[~held].any(0)).sum(),(there & ~Y[held].any(0)).sum()
-            off = round((abs(held.sum() - want) + np.abs(Y[held].sum(0) - want/len(Y)*Y.sum(0)).sum())/len(Y), 1)
-            if best is None or (lost, unseen, off) < best[0]: best = (lost, unseen, off),held
-        if best and best[0][:2] == (0, hopeless): break
+    for k,chosen in enumerate(draws):
+        held = np.isin(np.arange(len(Y)), free[chosen])
+        if held.all(): continue
+        lost,unseen = (there & ~Y[~held].any(0)).sum(),(there & ~Y[held].any(0)).sum()
+        off = round((3*abs(held.sum() - want) + np.abs(Y[held].sum(0) - want/len(Y)*Y.sum(0)).sum())/len(Y), 2)
+        if best is None or (lost, unseen, off) < best[0]: best = (lost, unseen, off),held
+        if best[0][:2] == (0, hopeless) and (single or k >= 12 or off < .02): break
     return best[1] if best and best[0][0] == 0 else None
 
 # %% ../../nbs/13_data.splits.ipynb #266a75b9
@@ -168,7 +182,9 @@ def _shares(part, groups):
 def _line(df, keep, unit, by, names, taken):
     "One line that tells how a manifest was split"
     info,counts = df.attrs["split"],df["split"].value_counts()
-    parts = [f"{p} {counts[p]} rows ({share:.0%}" + (f", {info['n_groups'][p]} groups)" if unit else ")") for p,share in info["shares"].items()]
+    asked = {p: share for p,share in taken if abs(info["shares"].get(p, 0) - share)*len(df) > 1}
+    parts = [f"{p} {counts[p]} rows ({share:.0%}" + (f" where {asked[p]:.0%} was asked for" if p in asked else "")
+             + (f", {info['n_groups'][p]} groups)" if unit else ")") for p,share in info["shares"].items()]
     alone = int((cell_texts(df[unit]) == "").sum()) if unit else 0
     how = "kept as the column `split` has it" + f", {' and '.join(name for name,_ in taken)} taken from train by {unit or 'single frames'}"*bool(taken) if keep else f"by {unit}" if unit else "by single frames" + " (there is no split, group or video)"*(by == "auto")
     return f"split {how}: {', '.join(parts)}" + f"; {alone} rows without {unit} stand each for itself"*(alone > 0) + ("" if names else "; not stratified (name a target with stratify=)")
