@@ -3,15 +3,16 @@
 from fastai.vision.all import *
 
 from ocean_fastai.core import (SEED, VOCABS, AugmentError, BoxError, BundleError, ImageError, ManifestError, OceanError, SplitError, WeightsError,
-    canonical, class_colours)
+    STANDARD_CLASSES, canonical, class_colors, class_colours)
 from ocean_fastai.geometry import Geometry, Mapping, ROVCrop, parse_size
 from ocean_fastai.images import cache_images, list_images, open_image
 from ocean_fastai.optics import JERLOV, water
 from ocean_fastai.pages import contact_sheet, html_page, save_page
 from ocean_fastai.synth.scene import draw_scene
 from ocean_fastai.synth.dataset import draw_dataset
-from ocean_fastai.data.manifest import (check_manifest, classes_of, image_paths, label_matrix, load_manifest, manifest_from_csv,
-    manifest_from_folder, save_manifest, target_columns)
+from ocean_fastai.data.manifest import (check_manifest, classes_of, image_paths, label_matrix, load_manifest, read_table,
+    save_manifest, target_columns)
+from ocean_fastai.data.sources import manifest_from_csv, manifest_from_folder
 from ocean_fastai.data.boxes import boxes_to_labels, check_boxes, draw_boxes, show_boxes
 from ocean_fastai.data.splits import load_split, save_split, split_frames, split_hash
 from ocean_fastai.data.augment import AlbumentationsTransform, ocean_augs, recipes, show_augs

@@ -19,7 +19,7 @@ from ocean_fastai.annotate.pseudo import pseudo_label
 from ocean_fastai.cli import parser
 from ocean_fastai.core import OceanError
 from ocean_fastai.data.loaders import OceanDataLoaders
-from ocean_fastai.data.manifest import manifest_from_csv
+from ocean_fastai.data.sources import manifest_from_csv
 from ocean_fastai.evaluate.calibration import apply_temperature, calibrate
 from ocean_fastai.evaluate.report import report_page
 from ocean_fastai.evaluate.scores import confusion, scores

@@ -27,8 +27,9 @@ from PIL import Image
 
 from ..core import BoxError, ImageError, canonical
 from ..geometry import exif_mapping
-from ..images import image_size
-from ..data.manifest import few, image_paths, manifest_from_csv, save_manifest
+from ..images import IMAGE_FORMATS, image_size
+from ..data.manifest import few, image_paths, save_manifest
+from ..data.sources import manifest_from_csv
 from ..data.boxes import BOX_COLUMNS, check_boxes, image_sizes
 
 # %% ../../nbs/20_formats.base.ipynb #f0200006
@@ -232,7 +233,7 @@ def size_and_turn(
         if len(size) == 2: return size, None  # absent or damaged: that is for whoever opens it to say
         raise
     if len(size) < 2 or size == tuple(seen): return tuple(seen), None
-    with Image.open(path) as im:
+    with Image.open(path, formats=IMAGE_FORMATS) as im:
         if size == im.size: return tuple(seen), exif_mapping(im.getexif().get(0x0112, 1), size)
     raise BoxError(f"{path}: has {seen[0]}x{seen[1]} pixels, but was annotated at {size[0]}x{size[1]}, "
                    "so its boxes would lie wrong; use the image that was annotated")

@@ -19,7 +19,8 @@ from fastcore.basics import listify
 from ..core import ManifestError, OceanError
 from ..data.boxes import boxes_to_labels
 from ..formats.coco import is_coco, read_coco
-from ..data.manifest import cell_texts, check_manifest, few, manifest_from_csv, manifest_from_folder, parse_cell, target_columns
+from ..data.manifest import cell_texts, check_manifest, few, parse_cell, target_columns
+from ..data.sources import manifest_from_csv, manifest_from_folder
 from ..data.splits import load_split, split_frames
 from ..geometry import Geometry
 from ..images import cache_images

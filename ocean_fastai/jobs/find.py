@@ -22,7 +22,8 @@ from tqdm.auto import tqdm
 from ..core import BoxError, OceanError, atomic_folder, atomic_path, class_colours, content_hash
 from ..data.boxes import check_boxes, outline_box
 from ..formats.coco import is_coco, read_coco, write_coco
-from ..data.manifest import few, image_paths, manifest_from_csv
+from ..data.manifest import few, image_paths
+from ..data.sources import manifest_from_csv
 from ..evaluate.boxes import wsol_report
 from ..explain.cam import known_network, target_part
 from ..explain.localize import localize as find_boxes

@@ -23,7 +23,8 @@ from ..annotate.pseudo import pseudo_label as borrow
 from ..core import SEED, OceanError, atomic_folder, atomic_path
 from ..formats.coco import is_coco
 from ..data.loaders import OceanDataLoaders
-from ..data.manifest import cell_texts, check_manifest, few, load_manifest, manifest_from_csv, save_manifest
+from ..data.manifest import cell_texts, check_manifest, few, load_manifest, save_manifest
+from ..data.sources import manifest_from_csv
 from ..data.splits import group_column, group_numbers, save_split, split_frames, split_hash
 from ..evaluate.calibration import abstain_threshold, apply_temperature, calibrate, plot_reliability
 from ..evaluate.thresholds import choose_thresholds, cooccurrence, plot_cooccurrence
