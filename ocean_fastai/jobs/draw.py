@@ -78,7 +78,7 @@ def demo(
     last = [("The table of predictions", f"{home/'predictions.csv'} has a row for each image: the likeliest class, its probability, and those of all classes.", table.drop(columns="error").round(3)),
             ("With your own images", f"ocean-fastai train FOLDER --out RUN  (a folder of class folders, or a table of paths and labels)\n\nocean-fastai predict RUN/bundle IMAGES --out FILE.csv\n\nThis run's files: {home/'run'}, the model: {home/'run'/'bundle'}.")]
     seconds = time.time() - began
-    line = f"Balanced accuracy {score['value']:.2f} on unseen videos (95 % interval {score['low']:.2f} to {score['high']:.2f}; guessing: 0.25), {seconds/60:.1f} minutes."
+    line = f"Balanced accuracy {score['value']:.2f} on unseen videos (95 % interval {score['value_low']:.2f} to {score['value_high']:.2f}; guessing: 0.25), {seconds/60:.1f} minutes."
     page = save_page(home/"demo.html", "ocean-fastai: the demo", [*_demo_data(df, home), *result, *last], line)
     print(f"{line}\nThe page to look at: {page.resolve()}")
     return page

@@ -75,8 +75,9 @@ def _by_target(figures, targets):
 def _headline(figures, what, target=""):
     "The main figure of a target in one line."
     m,target = figures["metrics"]["balanced_accuracy"],f"{target}: "*bool(target)
-    if m["value"] is None: return f"{target}balanced accuracy on {figures['n']} {what}: undefined"
-    return f"{target}balanced accuracy on {figures['n']} {what}: {m['value']:.3f}" + (f" (95 % interval {m['low']:.3f} to {m['high']:.3f})" if m["low"] is not None else "")
+    on = f"{figures['n']} of {figures['n_all']}" if figures.get("n_all", 0) > figures["n"] else figures["n"] # a model may abstain
+    if m["value"] is None: return f"{target}balanced accuracy on {on} {what}: undefined"
+    return f"{target}balanced accuracy on {on} {what}: {m['value']:.3f}" + (f" (95 % interval {m['low']:.3f} to {m['high']:.3f})" if m["low"] is not None else "")
 
 def _headlines(figures, what, targets):
     "The main figure of each target, in a line each."
