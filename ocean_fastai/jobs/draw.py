@@ -17,7 +17,7 @@ import pandas as pd
 from ..data.augment import variants
 from ..data.manifest import save_manifest
 from ..data.splits import split_frames
-from ..evaluate.report import plot_confusion, plot_history, show_examples
+from ..evaluate.report import figure_of, plot_confusion, plot_history, show_examples
 from ..evaluate.scores import confusion, scores
 from ..geometry import Geometry
 from ..images import open_image
@@ -53,9 +53,9 @@ def _demo_result(df, home):
     n_right = np.diag(cm).sum()
     about = (f"On {len(test)} images of {test['video'].nunique()} videos of which the model has seen no frame, predicted by the exported model. Recall is the share of a class's images that were named so; balanced accuracy is the mean recall of the classes, and "
              f"guessing would score {1/len(classes):.2f}. Intervals: {summary.attrs['interval']}.")
-    sections = [("Training", f"A {_DEMO['arch']} from random weights, {len(history)} epochs. With pretrained weights, as for real images, far fewer do.", plot_history(history)),
+    sections = [("Training", f"A {_DEMO['arch']} from random weights, {len(history)} epochs. With pretrained weights, as for real images, far fewer do.", figure_of(plot_history(history))),
                 ("How good is it?", about, [summary.round(3), classes.drop(columns="note").round(3)]),
-                ("Confusion", "Rows are the truth, columns what the model said; the colour is the share of the row.", plot_confusion(cm))]
+                ("Confusion", "Rows are the truth, columns what the model said; the colour is the share of the row.", figure_of(plot_confusion(cm)))]
     for kind,text in (("right", "Where the model was right and most sure, one frame a video:"), ("wrong", "Where it was wrong and most sure. These are worth the longest look:")):
         some = n_right if kind == "right" else n_right < len(test)
         sections.append((f"{kind.capitalize()} examples", *((text, show_examples(preds, test, 8, kind, "floor")) if some else ("There is none among the test images.",))))
