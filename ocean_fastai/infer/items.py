@@ -14,6 +14,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 
 import cv2
 import numpy as np
@@ -133,7 +134,7 @@ class Reader:
         df:pd.DataFrame, # What `list_items` gave; may have `cached` and `error` of `cache_images`
         geometry:Geometry, # Crop and size
     ):
-        self.geometry,self.paths,self.frames = geometry,image_paths(df),VideoFrames()
+        self.geometry,self.paths,self.frames,self.lock = geometry,image_paths(df),VideoFrames(),Lock()
         self.videos = [is_video(p) for p in df["path"]]
         self.times,self.images,self.cached,self.errors = (df[c].tolist() if c in df else [None]*len(df) for c in ("time", "image", "cached", "error"))
 
@@ -146,7 +147,7 @@ class Reader:
             if self.images[i] is not None: image = from_pil(self.images[i], self.geometry)
             elif self.videos[i]:
                 t = self.times[i]
-                frame,t = self.frames(self.paths[i], t)
+                with self.lock: frame,t = self.frames(self.paths[i], t) # a video is read by one thread at a time
                 image = from_pil(frame, self.geometry)
             elif isinstance(self.cached[i], str): image = open_image(self.cached[i])
             elif isinstance(self.errors[i], str): return None,t,self.errors[i]
