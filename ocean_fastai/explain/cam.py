@@ -9,6 +9,7 @@ __all__ = ['cam_maps', 'show_cams']
 
 # %% ../../nbs/52_explain.cam.ipynb #2748233f
 from math import ceil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from ..core import OceanError
 from .gradcam import METHODS, raw_maps
 from .network import class_columns, class_indices, known_network, target_part
 from ..geometry import Geometry
+from ..images import open_image
 from ..infer.bundle import probabilities
 from ..infer.items import Reader, default_workers, list_items, read_ahead
 
@@ -109,49 +111,75 @@ def cam_maps(
     return _table(net, items, classes, target, method, raw, bs, num_workers)
 
 # %% ../../nbs/52_explain.cam.ipynb #bca80d2a
-def _pictures(cams, images):
-    "What maps are drawn over, and their titles: pictures (None: can't be read), maps, titles"
-    if isinstance(cams, pd.DataFrame):
-        if missing := [c for c in ("path", "label", "score", "error", "cam") if c not in cams]: raise OceanError(f"this is no table of maps, it has no column {', '.join(missing)}; make it with cam_maps")
-        if images is None:
-            if "geometry" not in cams.attrs: raise OceanError("this table has lost how images were cropped (pandas drops `attrs` in some steps); give images=")
-            read = Reader(cams, Geometry.from_dict(cams.attrs["geometry"]))
-            images = [read(i)[0] if cam is not None else None for i,cam in enumerate(cams["cam"])]
-        says = [f"{row.label} {row.score:.2f}" if row.cam is not None else f"{row.path}: {row.error}" for row in cams.itertuples()]
-        return list(images),cams["cam"].tolist(),says
+def _table_pictures(table, images):
+    "What maps of a table are drawn over, the maps, and titles: pictures (None: can't be read), maps, titles"
+    column = next((c for c in ("cam", "heat") if c in table), "cam or heat")
+    if missing := [c for c in ("path", "label", "score", "error", column) if c not in table]:
+        raise OceanError(f"this is no table of maps, it has no column {', '.join(missing)}; make it with cam_maps or heat_maps")
+    known = column == "heat" or "geometry" in table.attrs # a heat map lies over the whole image
+    geometry = Geometry.from_dict(table.attrs["geometry"]) if column == "cam" and known else Geometry()
+    if images is None:
+        if not known: raise OceanError("this table has lost how images were cropped (pandas drops `attrs` in some steps); give images=")
+        read = Reader(table, geometry)
+        images = [read(i)[0] if m is not None else None for i,m in enumerate(table[column])]
+    titles = [f"{r.label} {r.score:.2f}" if r.label is not None else f"{r.path}: {r.error}" for r in table.itertuples()]
+    return _opened(images, geometry),table[column].tolist(),titles
+
+def _opened(images, geometry):
+    "Pictures of paths, pictures and arrays; paths are opened as `geometry` crops them"
+    return [open_image(o, geometry) if isinstance(o, (str, Path)) else o for o in images]
+
+def _map_pictures(maps, images):
+    "The same of maps alone"
     if images is None: raise OceanError("maps alone can't be drawn; give images=, what they were made of")
-    cams = [np.asarray(torch.as_tensor(c).cpu()) for c in cams]
-    if any(c.ndim != 2 for c in cams): raise OceanError("one map an image is drawn, N x h x w; of all classes' maps choose one class, maps[:, k]")
-    return list(images),cams,[""]*len(cams)
+    if getattr(maps, "ndim", 3) == 2: maps = [maps]
+    if isinstance(images, (str, Path, Image.Image)): images = [images]
+    maps = [np.asarray(torch.as_tensor(m).cpu()) for m in maps]
+    if any(m.ndim != 2 for m in maps): raise OceanError("one map an image is drawn, N x h x w; of all classes' maps choose one class, maps[:, k]")
+    return _opened(images, Geometry()),maps,[""]*len(maps)
 
 # %% ../../nbs/52_explain.cam.ipynb #9901db96
+def _show_one(ax, image, heat, top, alpha, cmap):
+    "A picture with its map over it, where there is any; what was drawn of the map"
+    ax.imshow(image)
+    share = np.clip(heat/top, 0, 1) if top > 0 else np.zeros_like(heat)
+    if not share.any():
+        ax.text(.5, .04, "no evidence", color="white", fontsize=8, ha="center", transform=ax.transAxes, bbox=dict(facecolor="black", edgecolor="none", pad=2))
+        return None
+    h,w = np.asarray(image).shape[:2]
+    return ax.imshow(heat, cmap=cmap, alpha=alpha*np.sqrt(share), vmin=0, vmax=top, extent=(-.5, w - .5, h - .5, -.5), interpolation="bilinear")
+
 def show_cams(
-    cams, # The table of `cam_maps`, or maps N x h x w
-    images=None, # PIL images or H x W x 3 arrays to draw over; by default the table's own, as the network saw them
+    cams, # The table of `cam_maps` or `heat_maps`, or maps N x h x w
+    images=None, # Paths, PIL images or H x W x 3 arrays to draw over; by default the table's own, as the network saw them
     titles=None, # Text for each; by default class and probability
-    ctxs=None, # matplotlib axes, one each; by default a new figure
-    cols:int=4, # Columns of a new figure
-    alpha:float=.5, # How much of the map covers the image, 0 to 1
+    ctxs=None, # matplotlib axes, one a map, or two with the image beside it; by default a new figure of image and map
+    cols:int=4, # Columns of a new figure, an even number: image, map, image, map
+    alpha:float=.8, # How much of the image the strongest place covers, 0 to 1; weaker ones cover less, and where there is no heat the image shows
     cmap="inferno", # matplotlib colour map
-): # The axes, an array
+): # The maps' axes, an array
     "Draw maps over their images, on one colour scale from 0 to the largest value. Raises `OceanError`."
-    images,maps,says = _pictures(cams, images)
-    if not maps or len(images) != len(maps): raise OceanError(f"{len(images)} images for {len(maps)} maps; one for each is needed, and at least one")
-    titles = says if titles is None else list(titles)
+    images,maps,own = _table_pictures(cams, images) if isinstance(cams, pd.DataFrame) else _map_pictures(cams, images)
+    if not maps or len(images) != len(maps):
+        raise OceanError(f"{len(images)} images for {len(maps)} maps; one for each is needed, and at least one")
+    titles = own if titles is None else list(titles)
     if ctxs is None:
-        cols,lines = min(cols, len(maps)),ceil(len(maps)/min(cols, len(maps)))
-        _,axes = plt.subplots(lines, cols, figsize=(2.4*cols + .6, 2*lines), squeeze=False, layout="constrained")
-        for ax in axes.flat[len(maps):]: ax.axis("off")
-        ctxs = axes.flat[:len(maps)]
+        pairs = min(max(1, cols//2), len(maps))
+        lines = ceil(len(maps)/pairs)
+        _,axes = plt.subplots(lines, 2*pairs, figsize=(4.8*pairs + .6, 2*lines), squeeze=False, layout="constrained")
+        for ax in axes.flat[2*len(maps):]: ax.axis("off")
+        ctxs = axes.flat[:2*len(maps)]
     ctxs = np.ravel(np.array(ctxs, dtype=object))
-    if not len(ctxs) == len(titles) == len(maps): raise OceanError(f"{len(ctxs)} axes and {len(titles)} titles for {len(maps)} maps; one for each is needed")
+    if len(ctxs) not in (len(maps), 2*len(maps)) or len(titles) != len(maps):
+        raise OceanError(f"{len(ctxs)} axes and {len(titles)} titles for {len(maps)} maps; one title and one axis for each are needed, or two axes")
+    plain,ctxs = (ctxs[::2], ctxs[1::2]) if len(ctxs) == 2*len(maps) else ([None]*len(maps), ctxs)
     top,drawn = max((float(m.max()) for m in maps if m is not None), default=0),None
-    for ax,image,cam,title in zip(ctxs, images, maps, titles):
-        ax.axis("off")
+    for ax,beside,image,heat,title in zip(ctxs, plain, images, maps, titles):
+        for a in (ax, beside):
+            if a is not None: a.axis("off")
         ax.set_title(title, fontsize=9, wrap=True)
-        if image is None or cam is None: continue
-        h,w = np.asarray(image).shape[:2]
-        ax.imshow(image)
-        drawn = ax.imshow(cam, cmap=cmap, alpha=alpha, vmin=0, vmax=top if top > 0 else 1, extent=(-.5, w - .5, h - .5, -.5), interpolation="bilinear")
-    if drawn is not None: ctxs[0].figure.colorbar(drawn, ax=list(ctxs), shrink=.8)
+        if image is None or heat is None: continue
+        if beside is not None: beside.imshow(image)
+        drawn = _show_one(ax, image, heat, top, alpha, cmap) or drawn
+    if drawn is not None: ctxs[0].figure.colorbar(plt.cm.ScalarMappable(drawn.norm, cmap), ax=list(ctxs), shrink=.8)
     return ctxs

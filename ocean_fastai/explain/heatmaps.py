@@ -241,11 +241,11 @@ def heat_maps(
     check_mix(mix)
     rows = []
     for item,size,found,error in seen_images(model, items, classes, **kwargs):
-        own = {k: item[k] for k in ("path", "time") if k in item}
+        own = {k: item[k] for k in ("path", "time", "image") if k in item}
         if error is not None: rows.append({**own, "label": None, "score": np.nan, "heat": None, "width": np.nan, "height": np.nan, "error": error})
         rows += [{**own, "label": c, "score": p, "heat": mixed(cam, prior, mix), "width": size[0], "height": size[1], "error": None} for c,(p,cam,prior) in found.items()]
     columns = ["path", "label", "score", "heat", "width", "height", "error"]
-    out = pd.DataFrame(rows, columns=[*columns, *(["time"] if rows and "time" in rows[0] else [])])
+    out = pd.DataFrame(rows, columns=[*columns, *(c for c in ("time", "image") if rows and c in rows[0])])
     out.attrs = {k: v for k,v in getattr(items, "attrs", {}).items() if k == "folder"}
     return out
 
