@@ -47,7 +47,8 @@ def _pair_rows(
             tp,best,top = _true_positives(ious, iou),ious.max(),ious[0].max()
             hit = points_at(mine[["peak_x", "peak_y"]].to_numpy(float)[0], true, 0)
         rows.append((*pair, len(true), len(mine), tp, len(mine) - tp, len(true) - tp, best, top, hit))
-    return pd.DataFrame(rows, columns=["path", "label", "true", "found", "tp", "fp", "missed", "best_iou", "top_iou", "pointing"])
+    return pd.DataFrame(rows, columns=["path", "label", "true", "found", "tp", "fp", "missed", "best_iou", "top_iou",
+                                       "pointing"])
 
 def match_boxes(
     boxes:pd.DataFrame, # Boxes with `score`
@@ -58,8 +59,10 @@ def match_boxes(
     if not 0 < iou <= 1: raise OceanError(f"iou={iou}: must be in (0, 1]")
     names,folder = {},truth.attrs.get("folder")
     for table in (truth, boxes):
-        for name,file in zip(table["path"], image_paths(table, table.attrs.get("folder") or folder)): names.setdefault(str(file), str(name))
-    boxes,truth = (t.assign(path=[names[str(f)] for f in image_paths(t, t.attrs.get("folder") or folder)]) for t in (boxes, truth))
+        for name,file in zip(table["path"], image_paths(table, table.attrs.get("folder") or folder)):
+            names.setdefault(str(file), str(name))
+    boxes,truth = (t.assign(path=[names[str(f)] for f in image_paths(t, t.attrs.get("folder") or folder)])
+                   for t in (boxes, truth))
     return _pair_rows(ranked_boxes(boxes), true_pairs(truth), iou).drop(columns="pointing")
 
 # %% ../../nbs/66_evaluate.boxes.ipynb #ac7df9c2
@@ -72,7 +75,8 @@ def _tallies(rows, group, classes)->np.ndarray:
     over = [hits, reaches(rows["top_iou"], IOUS[0]), rows["pointing"], rows["tp"], rows["tp"], rows["found"]*there]
     under = [len(IOUS)*there, there, there, rows["true"], rows["found"], there]
     out = np.zeros((max(group.values()) + 1, len(classes), 2, len(over)))
-    np.add.at(out, (rows["path"].map(group).to_numpy(), pd.Index(classes).get_indexer(rows["label"])), np.stack([np.array(over, float), np.array(under, float)]).transpose(2, 0, 1))
+    np.add.at(out, (rows["path"].map(group).to_numpy(), pd.Index(classes).get_indexer(rows["label"])),
+              np.stack([np.array(over, float), np.array(under, float)]).transpose(2, 0, 1))
     return out
 
 def _measures_of(tally)->np.ndarray:
@@ -80,7 +84,8 @@ def _measures_of(tally)->np.ndarray:
     over,under = tally[..., 0, :],tally[..., 1, :]
     there = under[..., :1] > 0
     value = np.where(there, over/np.maximum(under, 1), np.nan)
-    with np.errstate(invalid="ignore"): mean = np.where(there, value, 0).sum(-2, keepdims=True)/there.sum(-2, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        mean = np.where(there, value, 0).sum(-2, keepdims=True)/there.sum(-2, keepdims=True)
     return np.concatenate([value, mean], axis=-2)
 
 def _resampled(tally, n_boot, seed)->np.ndarray:
@@ -94,7 +99,9 @@ def _resampled(tally, n_boot, seed)->np.ndarray:
 # %% ../../nbs/66_evaluate.boxes.ipynb #c13ab51c
 def _compared_boxes(boxes, truth, manifest, groups)->tuple:
     "Rows of boxes and of centre boxes as `_pair_rows` gives them, each path's group, the classes, the notes, the groups' column."
-    if groups not in (None, "auto", "none") and groups not in manifest: raise ManifestError(f"groups={groups!r}: no such column; the columns are: {', '.join(map(str, manifest.columns))}")
+    if groups not in (None, "auto", "none") and groups not in manifest:
+        raise ManifestError(f"groups={groups!r}: no such column; the columns are: "
+                            f"{', '.join(map(str, manifest.columns))}")
     boxes,pairs = ranked_boxes(boxes, manifest),true_pairs(truth, manifest)
     classes = list(dict.fromkeys(c for _,c in pairs))
     odd = boxes[~boxes["label"].isin(classes)]
@@ -103,21 +110,30 @@ def _compared_boxes(boxes, truth, manifest, groups)->tuple:
     used = manifest[manifest["path"].astype(str).isin(set(rows["path"]))].drop_duplicates("path")
     unit = group_column(used, groups or "none")
     group = dict(zip(used["path"].astype(str), group_numbers(used, unit)))
-    notes = [f"{len(odd)} boxes are of classes that the truth lacks, and left out: {few(sorted(set(odd['label'])))}."] if len(odd) else []
+    notes = [f"{len(odd)} boxes are of classes that the truth lacks, and left out: "
+             f"{few(sorted(set(odd['label'])))}."] if len(odd) else []
     if n := int((cell_texts(used["split"]).str.lower().map(SPLIT_NAMES) == "train").sum()) if "split" in used else 0:
-        notes.insert(0, f"{n} of {len(used)} images belong to the training part (column split): a model that learnt from them scores too well on them. Judge the others alone.")
-    if len(empty := [c for c in classes if c not in set(boxes["label"])]): notes.append(f"No box of {few(empty)}: scores 0.")
+        notes.insert(0, f"{n} of {len(used)} images belong to the training part (column split): a model that learnt "
+                     f"from them scores too well on them. Judge the others alone.")
+    if len(empty := [c for c in classes if c not in set(boxes["label"])]):
+        notes.append(f"No box of {few(empty)}: scores 0.")
     if n := int(rows.loc[rows["true"] == 0, "found"].sum()):
-        notes.append(f"{n} of {len(boxes)} boxes are on images without a true box of their class. They count in precision; the centre boxes, which are told the classes, have none such.")
-    if n := int((rows["found"][rows["true"] > 0] == 0).sum()): notes.append(f"{n} of {len(pairs)} pairs have no box and count as misses.")
+        notes.append(f"{n} of {len(boxes)} boxes are on images without a true box of their class. They count in "
+                     f"precision; the centre boxes, which are told the classes, have none such.")
+    if n := int((rows["found"][rows["true"] > 0] == 0).sum()):
+        notes.append(f"{n} of {len(pairs)} pairs have no box and count as misses.")
     return rows,middle,group,classes,notes,unit
 
 def _group_notes(unit, n_groups, per_class)->list:
     "What a reader has to know of the intervals, as sentences."
     alone = [c for c,n in per_class.items() if n == 1 < n_groups]
     lone = [f"No interval for {few(alone)}: all in one {unit or 'image'}."] if alone else []
-    if n_groups < 10: lone.append(f"{n_groups} {'groups' if unit else 'images'} are few: the intervals are a rough guess, and likely too narrow.")
-    if unit is None: return lone + ["Each image counts as independent. If frames come from films, name the films in a column video: the intervals will be wider, and right."]
+    if n_groups < 10:
+        lone.append(f"{n_groups} {'groups' if unit else 'images'} are few: the intervals are a rough guess, and likely "
+                    f"too narrow.")
+    if unit is None:
+        return lone + ["Each image counts as independent. If frames come from films, name the films in a column video: "
+                       "the intervals will be wider, and right."]
     if n_groups < 10: return lone
     rare = [f"{c} ({n})" for c,n in per_class.items() if 1 < n < 10]
     return lone + ([f"In few groups, so that their intervals are a rough guess: {', '.join(rare)}."] if rare else [])
@@ -139,22 +155,29 @@ def _score_table(compared, n_boot, seed)->pd.DataFrame:
     rows,middle,group,classes,notes,unit = compared
     tally = np.stack([_tallies(r, group, classes) for r in (rows, middle)], axis=1)
     n_groups,per_class = len(tally),(tally[:, 0, :, 1, 1] > 0).sum(0)
-    drawn = _resampled(tally, n_boot if n_groups > 1 else 0, seed) if n_boot and n_groups > 1 else np.full((2, 2, len(classes) + 1, len(_MEASURES)), np.nan)
+    drawn = _resampled(tally, n_boot if n_groups > 1 else 0,
+                       seed) if n_boot and n_groups > 1 else np.full((2, 2, len(classes) + 1, len(_MEASURES)), np.nan)
     drawn[:, :, :-1][:, :, per_class < 2] = np.nan
     pairs = [*tally[:, 0, :, 1, 1].sum(0).astype(int), int(tally[:, 0, :, 1, 1].sum())]
-    out = pd.DataFrame({"class": np.repeat([*classes, MEAN_ROW], len(_MEASURES)), "measure": list(_MEASURES)*(len(classes) + 1)})
-    for name,of in (("value", lambda v: v[..., 0, :, :]), ("baseline", lambda v: v[..., 1, :, :]), ("difference", lambda v: v[..., 0, :, :] - v[..., 1, :, :])):
+    out = pd.DataFrame({"class": np.repeat([*classes, MEAN_ROW], len(_MEASURES)),
+                        "measure": list(_MEASURES)*(len(classes) + 1)})
+    for name,of in (("value", lambda v: v[..., 0, :, :]), ("baseline", lambda v: v[..., 1, :, :]),
+                    ("difference", lambda v: v[..., 0, :, :] - v[..., 1, :, :])):
         boot = of(drawn).reshape(len(drawn), -1)
         known = ~np.isnan(boot).all(0)
         out[name],out[f"{name}_low"],out[f"{name}_high"] = of(_measures_of(tally.sum(0))).ravel(),np.nan,np.nan
-        if known.any(): out.loc[known, [f"{name}_low", f"{name}_high"]] = np.nanquantile(boot[:, known], [.025, .975], axis=0).T
+        if known.any():
+            out.loc[known, [f"{name}_low", f"{name}_high"]] = np.nanquantile(boot[:, known], [.025, .975], axis=0).T
     out["pairs"],out["groups"] = np.repeat(pairs, len(_MEASURES)),np.repeat([*per_class, n_groups], len(_MEASURES))
-    out.attrs = {"groups": unit or "image", "interval": _interval_words(unit, n_groups, n_boot, seed), "notes": notes + _group_notes(unit, n_groups, dict(zip(classes, per_class.tolist())))}
+    out.attrs = {"groups": unit or "image", "interval": _interval_words(unit, n_groups, n_boot, seed),
+                 "notes": notes + _group_notes(unit, n_groups, dict(zip(classes, per_class.tolist())))}
     return out
 
 def _interval_words(unit, n_groups, n_boot, seed)->str:
     "How the intervals were obtained, in words."
-    if n_groups < 2 or not n_boot: return "no interval" + (f": one {unit or 'image'} alone can't say how much another would differ" if n_groups < 2 else "")
+    if n_groups < 2 or not n_boot:
+        return "no interval" + (f": one {unit or 'image'} alone can't say how much another would differ"
+                                if n_groups < 2 else "")
     return f"95 % percentile bootstrap, {n_boot} resamples of {f'whole groups (column {unit}, {n_groups} of them)' if unit else 'single images'}, seed {seed}"
 
 # %% ../../nbs/66_evaluate.boxes.ipynb #f43e1821
@@ -165,22 +188,28 @@ def _image_with_boxes(file, size, true, found, thumb):
     try: im = ImageOps.contain(open_image(file, min_size=thumb), thumb)
     except ImageError: return Path(file)
     draw,scale = ImageDraw.Draw(im),np.array(im.size)/size
-    for color,line,table in ((_TRUE, 4, true), (_FOUND, 2, found[["x0", "y0", "x1", "y1"]].to_numpy())): # where both are one, the wider line shows inside
+    # where both are one, the wider line shows inside
+    for color,line,table in ((_TRUE, 4, true), (_FOUND, 2, found[["x0", "y0", "x1", "y1"]].to_numpy())):
         for box in table: outline_box(im, box*np.tile(scale, 2), color, line)
-    for x,y in found[["peak_x", "peak_y"]].to_numpy()[:1]*scale: draw.ellipse((x - 5, y - 5, x + 5, y + 5), fill=_FOUND, outline="#10181f", width=2)
+    for x,y in found[["peak_x", "peak_y"]].to_numpy()[:1]*scale:
+        draw.ellipse((x - 5, y - 5, x + 5, y + 5), fill=_FOUND, outline="#10181f", width=2)
     return im
 
 def _example_rows(rows, label)->pd.DataFrame:
     "The best, the median and the worst pair of a class, with `kind`."
-    rows = rows[(rows["label"] == label) & (rows["true"] > 0)].sort_values(["best_iou", "top_iou"], ascending=False, kind="stable")
+    rows = rows[(rows["label"] == label) & (rows["true"] > 0)].sort_values(["best_iou", "top_iou"], ascending=False,
+        kind="stable")
     n = len(rows)
     kinds = {n//2: "median", n - 1: "worst", 0: "best" if n > 1 else "the only one"}
     return rows.iloc[sorted(kinds)].assign(kind=[kinds[i] for i in sorted(kinds)])
 
 def _example_sheet(cases, pairs, boxes, files, size, thumb):
     "The cases of a class side by side."
-    pictures = [_image_with_boxes(files[c.path], size[c.path], pairs[c.path, c.label], boxes[(boxes["path"] == c.path) & (boxes["label"] == c.label)], thumb) for c in cases.itertuples()]
-    texts = [f"{c.kind}: IoU {c.best_iou:.2f}" + (f", first box {c.top_iou:.2f}" if c.found > 1 else "") + f"\n{c.tp} of {c.true} found, " +
+    pictures = [_image_with_boxes(files[c.path], size[c.path], pairs[c.path, c.label],
+                                  boxes[(boxes["path"] == c.path) & (boxes["label"] == c.label)],
+                                  thumb) for c in cases.itertuples()]
+    texts = [f"{c.kind}: IoU {c.best_iou:.2f}" +
+             (f", first box {c.top_iou:.2f}" if c.found > 1 else "") + f"\n{c.tp} of {c.true} found, " +
              (f"{c.fp} false" if c.found else "no box") + f"\n{Path(c.path).name}" for c in cases.itertuples()]
     return contact_sheet(pictures, texts, cols=3, thumb=thumb)
 
@@ -205,13 +234,15 @@ def _verdict(table)->str:
     said = "are better than" if low > 0 else "are worse than" if high < 0 else "can't be told from" if low == low else "stand, without an interval, beside"
     text = f"In box accuracy the boxes {said} a box in the middle of the image: a difference of {d:+.2f}"
     if low == low: text += f" ({low:+.2f} to {high:+.2f})"
-    if low == low and row["groups"] < 10: text += f", as far as {row['groups']} {'images' if table.attrs['groups'] == 'image' else 'groups'} can tell"
+    if low == low and row["groups"] < 10:
+        text += f", as far as {row['groups']} {'images' if table.attrs['groups'] == 'image' else 'groups'} can tell"
     return f"{text}."
 
 def _class_table(table)->pd.DataFrame:
     "A row a class, in each cell the value of the boxes and that of the centre boxes."
     cells = [f"{v:.2f} ({b:.2f})" for v,b in zip(table["value"], table["baseline"])]
-    wide = table.assign(cell=cells).pivot(index="class", columns="measure", values="cell").loc[table["class"].unique(), list(_MEANING)].rename(columns=_readable)
+    wide = table.assign(cell=cells).pivot(index="class", columns="measure",
+                                          values="cell").loc[table["class"].unique(), list(_MEANING)].rename(columns=_readable)
     counts = table.drop_duplicates("class").set_index("class")[["pairs", "groups"]]
     return pd.concat([counts, wide], axis=1).reset_index()
 
@@ -235,25 +266,35 @@ def boxes_report(
     table = _score_table(compared, n_boot, seed) if scores is None else scores
     boxes,pairs = ranked_boxes(boxes, manifest),true_pairs(truth, manifest)
     used = manifest[manifest["path"].astype(str).isin({p for p,_ in pairs})]
-    files,size = (dict(zip(used["path"].astype(str), o)) for o in (image_paths(used, manifest.attrs.get("folder")), image_sizes(used)))
-    mean = table[table["class"] == MEAN_ROW].drop(columns=["class", "pairs", "groups"]).assign(measure=lambda t: t["measure"].map(_readable))
-    mean.columns = ["measure", "boxes", "95 % from", "to", "centre boxes", "95 % from", "to", "difference", "95 % from", "to"]
+    files,size = (dict(zip(used["path"].astype(str), o)) for o in (image_paths(used, manifest.attrs.get("folder")),
+        image_sizes(used)))
+    mean = table[table["class"] == MEAN_ROW].drop(columns=["class", "pairs",
+        "groups"]).assign(measure=lambda t: t["measure"].map(_readable))
+    mean.columns = ["measure", "boxes", "95 % from", "to", "centre boxes", "95 % from", "to", "difference", "95 % from",
+                    "to"]
     rest = f"On {len(pairs)} pairs of an image and a class that it has, from {len(used)} images. Intervals: {table.attrs['interval']}."
-    sections = [("Scores", "\n\n".join([_verdict(table), rest, *table.attrs["notes"]]), (mean, "Mean of the classes: each has one voice, however rare.")),
-                ("What the measures mean", "An overlap is intersection over union: what two boxes share, as part of what they cover together. "
+    sections = [("Scores", "\n\n".join([_verdict(table), rest, *table.attrs["notes"]]),
+                 (mean, "Mean of the classes: each has one voice, however rare.")),
+                ("What the measures mean", "An overlap is intersection over union: what two boxes share, as part of "
+                 "what they cover together. "
                  "A centre box has 0.6 of the image's width and height; it is told the classes of each image and nothing else."
                  + "".join(f"\n\n{_readable(k).capitalize()}: {v}" for k,v in _MEANING.items())),
-                ("Classes", "Boxes, and in brackets centre boxes. A pair is an image that has the class.", _class_table(table))]
+                ("Classes", "Boxes, and in brackets centre boxes. A pair is an image that has the class.",
+                 _class_table(table))]
     for c in dict.fromkeys(c for _,c in pairs):
-        sections.append((f"{c}: examples", "True boxes are blue, found ones orange; the dot is the peak of the first. IoU is that of the best found box.",
+        sections.append((f"{c}: examples", "True boxes are blue, found ones orange; the dot is the peak of the first. "
+                         "IoU is that of the best found box.",
                          _example_sheet(_example_rows(compared[0], c), pairs, boxes, files, size, thumb)))
-    save_page(path, title, [*sections, *extra, ("All numbers", "", table.assign(measure=table["measure"].map(_readable)))], intro)
+    save_page(path, title,
+              [*sections, *extra, ("All numbers", "", table.assign(measure=table["measure"].map(_readable)))], intro)
     return Path(path)
 
 def wsol_report(*args, **kwargs)->pd.DataFrame: # The table
     "The old name of `boxes_report`, which gives the table of `wsol_scores` back."
-    warnings.warn("wsol_report is now boxes_report, which returns the page; the table is what wsol_scores returns", DeprecationWarning, stacklevel=2)
+    warnings.warn("wsol_report is now boxes_report, which returns the page; the table is what wsol_scores returns",
+                  DeprecationWarning, stacklevel=2)
     given = inspect.signature(boxes_report).bind(*args, **kwargs).arguments
-    table = wsol_scores(**{k: given[k] for k in ("boxes", "truth", "manifest", "groups", "n_boot", "seed") if k in given})
+    table = wsol_scores(**{k: given[k] for k in ("boxes", "truth", "manifest", "groups", "n_boot", "seed")
+                           if k in given})
     boxes_report(**{**given, "scores": table})
     return table

@@ -47,7 +47,8 @@ def center_boxes(
     if not 0 < share <= 1: raise BoxError(f"share={share}: must be a part of the image's sides, in (0, 1]")
     pairs = true_pairs(truth, manifest)
     size = _sizes_of_pairs(manifest, pairs)
-    rows = [(p, c, *(n*side for side in ((1 - share)/2, (1 + share)/2) for n in size[p]), 1., "center") for p,c in pairs]
+    rows = [(p, c, *(n*side for side in ((1 - share)/2, (1 + share)/2) for n in size[p]), 1., "center")
+            for p,c in pairs]
     out = pd.DataFrame(rows, columns=list(BOX_COLUMNS))
     out.attrs = {**truth.attrs, **manifest.attrs}
     return out
@@ -58,9 +59,13 @@ centre_boxes = center_boxes # the name until 0.1
 def _checked_heat(heat, where)->np.ndarray:
     "A map as 32-bit numbers. Raises `OceanError` for what is none."
     heat = np.asarray(heat, np.float32)
-    if heat.ndim != 2 or not heat.size: raise OceanError(f"{where} has the shape {heat.shape}; it must be height x width")
-    if not np.isfinite(heat).all(): raise OceanError(f"{where} holds {int((~np.isfinite(heat)).sum())} values that are no numbers (NaN or infinite); compute it again")
-    if heat.min() < 0: raise OceanError(f"{where} goes down to {heat.min():.3g}; values must be 0 or more, so cut or shift it first")
+    if heat.ndim != 2 or not heat.size:
+        raise OceanError(f"{where} has the shape {heat.shape}; it must be height x width")
+    if not np.isfinite(heat).all():
+        raise OceanError(f"{where} holds {int((~np.isfinite(heat)).sum())} values that are no numbers (NaN or "
+                         f"infinite); compute it again")
+    if heat.min() < 0:
+        raise OceanError(f"{where} goes down to {heat.min():.3g}; values must be 0 or more, so cut or shift it first")
     return heat
 
 def _heats_of_pairs(
@@ -69,11 +74,16 @@ def _heats_of_pairs(
     folder, # Where relative paths start if `heats` doesn't say
 )->dict: # (path, class) -> map
     "The maps by image and class. Raises `OceanError` for a map that is none, stands twice, or is of an unknown image."
-    if absent := [c for c in ("path", "label", "heat") if c not in heats]: raise OceanError(f"the heats have no column {', '.join(absent)}; the columns are: {', '.join(map(str, heats.columns))}")
+    if absent := [c for c in ("path", "label", "heat") if c not in heats]:
+        raise OceanError(f"the heats have no column {', '.join(absent)}; the columns are: "
+                         f"{', '.join(map(str, heats.columns))}")
     out = {}
-    for file,label,heat in zip(image_paths(heats, heats.attrs.get("folder") or folder), cell_texts(heats["label"]), heats["heat"]):
+    for file,label,heat in zip(image_paths(heats, heats.attrs.get("folder") or folder), cell_texts(heats["label"]),
+                               heats["heat"]):
         where = f"{file}: the map of {label!r}"
-        if str(file) not in names: raise OceanError(f"{where} is of an image that isn't there; {len(names)} images are known; add this one or remove the map")
+        if str(file) not in names:
+            raise OceanError(f"{where} is of an image that isn't there; {len(names)} images are known; add this one or "
+                             f"remove the map")
         if (pair := (names[str(file)], label)) in out: raise OceanError(f"{where} stands twice; keep one")
         out[pair] = _checked_heat(heat, where)
     return out
@@ -85,9 +95,13 @@ def _manifest_names(df)->dict:
 def _pair_notes(found, pairs, what)->list:
     "What doesn't fit between what was found and the true pairs, as sentences."
     known = {c for _,c in pairs}
-    odd,more,less = sorted({c for _,c in found} - known), [p for p in found if p[1] in known and p not in pairs], [p for p in pairs if p not in found]
-    return ([f"Classes that the truth lacks are left out: {few(odd)}."] if odd else []) + ([f"{len(more)} {what} are of images without a true box of the class, and left out."] if more else []) + (
-        [f"{len(less)} of {len(pairs)} pairs have no {what[:-1]} and count as misses, such as {less[0][1]} in {less[0][0]}."] if less else [])
+    odd,more,less = sorted({c for _,c in found} - known), [p for p in found if p[1] in known and p not in pairs], [p
+        for p in pairs if p not in found]
+    return ([f"Classes that the truth lacks are left out: {few(odd)}."] if odd
+            else []) + ([f"{len(more)} {what} are of images without a true box of the class, and left out."] if more
+                        else []) + (
+        [f"{len(less)} of {len(pairs)} pairs have no {what[:-1]} and count as misses, such as {less[0][1]} in "
+         f"{less[0][0]}."] if less else [])
 
 # %% ../../nbs/65_evaluate.wsol.ipynb #45ef4cfc
 LONGEST = 512 # Pixels a side at which maps are judged, at most
@@ -116,7 +130,8 @@ def _overlaps(
     every:bool, # The boxes of all parts, or of the largest one?
 )->tuple: # (path, class) -> true boxes; pairs x thresholds: the best IoU; notes
     "How well each true pair is met at each threshold; 0 where there is no map, or an empty one."
-    maps,pairs = _heats_of_pairs(heats, _manifest_names(manifest), manifest.attrs.get("folder")),true_pairs(truth, manifest)
+    maps,pairs = _heats_of_pairs(heats, _manifest_names(manifest), manifest.attrs.get("folder")),true_pairs(truth,
+        manifest)
     size,out = _sizes_of_pairs(manifest, pairs),np.zeros((len(pairs), len(thresholds)))
     for row,(pair,true) in zip(out, pairs.items()):
         if pair not in maps: continue
@@ -131,7 +146,8 @@ def _overlaps(
 def _threshold_grid(thresholds)->np.ndarray:
     "The thresholds to try. Raises `OceanError` outside (0, 1]."
     grid = np.arange(1, 100)/100 if thresholds is None else np.atleast_1d(np.asarray(thresholds, float))
-    if not grid.size or not ((grid > 0) & (grid <= 1)).all(): raise OceanError(f"thresholds={thresholds}: must be parts of a map's maximum, in (0, 1]")
+    if not grid.size or not ((grid > 0) & (grid <= 1)).all():
+        raise OceanError(f"thresholds={thresholds}: must be parts of a map's maximum, in (0, 1]")
     return np.sort(grid)
 
 def _class_means(pairs, total=True, **values)->pd.DataFrame:
@@ -144,7 +160,9 @@ def _class_means(pairs, total=True, **values)->pd.DataFrame:
 
 def _center_ious(manifest, truth, pairs)->np.ndarray:
     "The best IoU of the box in the middle with each pair's true boxes."
-    return np.array([box_ious(box[None], true).max() for box,true in zip(center_boxes(manifest, truth)[["x0", "y0", "x1", "y1"]].to_numpy(), pairs.values())])
+    return np.array([box_ious(box[None], true).max()
+                     for box,true in zip(center_boxes(manifest, truth)[["x0", "y0", "x1", "y1"]].to_numpy(),
+                                         pairs.values())])
 
 def _max_box_acc(heats, truth, manifest, ious, every, fit, thresholds)->pd.DataFrame:
     "Accuracy by class at the best threshold for each IoU."
@@ -158,7 +176,9 @@ def _max_box_acc(heats, truth, manifest, ious, every, fit, thresholds)->pd.DataF
         tied = np.flatnonzero(share == share.max())
         best[iou] = tied[len(tied)//2]
         hits[f"at_{iou:g}"] = reaches(overlap[:, best[iou]], iou).astype(float)
-    out = _class_means(pairs, accuracy=np.mean(list(hits.values()), axis=0), baseline=np.mean([reaches(center, iou) for iou in ious], axis=0), **(hits if len(ious) > 1 else {}))
+    out = _class_means(pairs, accuracy=np.mean(list(hits.values()), axis=0),
+                       baseline=np.mean([reaches(center, iou) for iou in ious], axis=0),
+                       **(hits if len(ious) > 1 else {}))
     for iou in ious: out["threshold" + f"_{iou:g}"*(len(ious) > 1)] = grid[best[iou]]
     out["chosen_on"] = "these images" if fit is None else "the fit part"
     out.attrs = {"ious": list(ious), "notes": notes}
@@ -198,24 +218,34 @@ def _class_masks(mask, label, values, where)->dict:
     "Class -> bool array, for classes that are there. Raises `OceanError` for a mask that can't be read as such."
     if isinstance(mask, (str, Path)):
         try: mask = np.asarray(Image.open(mask))
-        except OSError as e: raise OceanError(f"{where}: the mask {mask} can't be read ({e}); draw it or leave the row out") from e
+        except OSError as e:
+            raise OceanError(f"{where}: the mask {mask} can't be read ({e}); draw it or leave the row out") from e
     if isinstance(mask, dict): out = {c: np.asarray(m, bool) for c,m in mask.items()}
     elif label: out = {label: np.asarray(mask) > 0}
     else:
         mask = np.asarray(mask)
-        if mask.dtype == bool: raise OceanError(f"{where}: a mask of true and false doesn't say its class; pass a table with the column label")
-        if odd := sorted(set(np.unique(mask).tolist()) - {0, *values.values()}): raise OceanError(f"{where}: the mask holds {few(odd)}, which no class has; pass values={{class: number}}")
+        if mask.dtype == bool:
+            raise OceanError(f"{where}: a mask of true and false doesn't say its class; pass a table with the column "
+                             f"label")
+        if odd := sorted(set(np.unique(mask).tolist()) - {0, *values.values()}):
+            raise OceanError(f"{where}: the mask holds {few(odd)}, which no class has; pass values={{class: number}}")
         out = {c: mask == v for c,v in values.items()}
-    if bad := [np.shape(m) for m in out.values() if m.ndim != 2]: raise OceanError(f"{where}: a mask of shape {bad[0]}; it must be height x width")
+    if bad := [np.shape(m) for m in out.values() if m.ndim != 2]:
+        raise OceanError(f"{where}: a mask of shape {bad[0]}; it must be height x width")
     return {c: m for c,m in out.items() if m.any()}
 
 def _mask_table(masks)->pd.DataFrame:
     "Masks as a table: path, mask, label (empty if the mask says it), absolute files."
-    table = masks if isinstance(masks, pd.DataFrame) else pd.DataFrame({"path": list(masks), "mask": pd.Series(list(masks.values()), dtype=object)})
-    if absent := [c for c in ("path", "mask") if c not in table]: raise OceanError(f"the masks have no column {', '.join(absent)}; the columns are: {', '.join(map(str, table.columns))}")
+    table = masks if isinstance(masks,
+                                pd.DataFrame) else pd.DataFrame({"path": list(masks),
+                                "mask": pd.Series(list(masks.values()), dtype=object)})
+    if absent := [c for c in ("path", "mask") if c not in table]:
+        raise OceanError(f"the masks have no column {', '.join(absent)}; the columns are: "
+                         f"{', '.join(map(str, table.columns))}")
     home = os.path.abspath(table.attrs.get("folder") or os.curdir)
     files = [os.path.join(home, m) if isinstance(m, (str, Path)) else m for m in table["mask"]]
-    out = pd.DataFrame({"path": table["path"].astype(str).to_numpy(), "label": cell_texts(table["label"]).to_numpy() if "label" in table else ""})
+    out = pd.DataFrame({"path": table["path"].astype(str).to_numpy(), "label": cell_texts(table["label"]).to_numpy()
+                        if "label" in table else ""})
     return out.assign(mask=pd.Series(files, dtype=object))
 
 # %% ../../nbs/65_evaluate.wsol.ipynb #c9af5073
@@ -246,9 +276,12 @@ def pxap(
             for total,heat in ((counts, maps.get((file, c), np.zeros((1, 1), np.float32))), (middle, center)):
                 total[c] = total.get(c, 0) + _pixel_counts(heat, m)
     if not pairs: raise OceanError("the masks hold no class, so there is nothing to compare with; see values=")
-    names,score = [c for c in values if c in counts] + sorted(set(counts) - set(values)),np.tile(np.arange(_STEPS + 1), 2)
-    ap = [[average_precision_score(np.repeat([0, 1], _STEPS + 1), score, sample_weight=of[c].ravel()) for of in (counts, middle)] for c in names]
-    rows = [(c, *v, sum(p[1] == c for p in pairs)) for c,v in zip(names, ap)] + [(MEAN_ROW, *np.mean(ap, axis=0), len(pairs))]
+    names,score = [c for c in values if c in counts] + sorted(set(counts) - set(values)),np.tile(np.arange(_STEPS + 1),
+        2)
+    ap = [[average_precision_score(np.repeat([0, 1], _STEPS + 1), score, sample_weight=of[c].ravel())
+           for of in (counts, middle)] for c in names]
+    rows = [(c, *v, sum(p[1] == c for p in pairs)) for c,v in zip(names, ap)] + [(MEAN_ROW, *np.mean(ap, axis=0),
+        len(pairs))]
     out = pd.DataFrame(rows, columns=["class", "pxap", "baseline", "pairs"])
     out.attrs["notes"] = _pair_notes(maps, pairs, "maps")
     return out
@@ -260,7 +293,9 @@ def ranked_boxes(
 )->pd.DataFrame: # Checked, the highest score first, with `peak_x` and `peak_y`
     "Boxes that can be ranked. Raises `BoxError` for boxes without a score."
     out = check_boxes(boxes, manifest)
-    if n := int(out["score"].isna().sum()): raise BoxError(f"{n} of {len(out)} boxes have no score, so they can't be ranked; fill the column score, with 1 for all if they are equal")
+    if n := int(out["score"].isna().sum()):
+        raise BoxError(f"{n} of {len(out)} boxes have no score, so they can't be ranked; fill the column score, with 1 "
+                       f"for all if they are equal")
     for c,lo,hi in (("peak_x", "x0", "x1"), ("peak_y", "y0", "y1")):
         middle = (out[lo] + out[hi])/2
         out[c] = pd.to_numeric(out[c], errors="coerce").fillna(middle) if c in out else middle
@@ -287,11 +322,13 @@ def pointing_game(
     size = _sizes_of_pairs(manifest, pairs)
     if "heat" in found:
         maps = _heats_of_pairs(found, _manifest_names(manifest), manifest.attrs.get("folder"))
-        points = {p: None if p not in pairs or not m.max() > 0 else heat_boxes(m, 1, size[p[0]])[0, 5:7] for p,m in maps.items()}
+        points = {p: None if p not in pairs or not m.max() > 0 else heat_boxes(m, 1, size[p[0]])[0, 5:7]
+                  for p,m in maps.items()}
     else:
         top = ranked_boxes(found, manifest).drop_duplicates(["path", "label"])
         points = dict(zip(zip(top["path"], top["label"]), top[["peak_x", "peak_y"]].to_numpy()))
     hits = [points.get(p) is not None and points_at(points[p], true, tolerance) for p,true in pairs.items()]
-    out = _class_means(pairs, pointing=hits, baseline=[points_at(np.array(size[p])/2, true, tolerance) for (p,_),true in pairs.items()])
+    out = _class_means(pairs, pointing=hits,
+                       baseline=[points_at(np.array(size[p])/2, true, tolerance) for (p,_),true in pairs.items()])
     out.attrs["notes"] = _pair_notes(points, pairs, "maps" if "heat" in found else "boxes")
     return out

@@ -42,7 +42,8 @@ def _tensor_maps(net, x, classes, target, method, raw, bs):
         maps,_,_,fine = raw_maps(net.model, x[i:i+bs], lambda logits: class_columns(own, part, names, logits), method)
         if not fine.all():
             bad = [str(i + k) for k in (~fine).nonzero()[:, 0].tolist()]
-            raise OceanError(f"the network gave numbers that are not finite (NaN or infinite) for {len(bad)} of the {len(x)} images: {', '.join(bad[:8])}; look at their pixels, and at its weights")
+            raise OceanError(f"the network gave numbers that are not finite (NaN or infinite) for {len(bad)} of the "
+                             f"{len(x)} images: {', '.join(bad[:8])}; look at their pixels, and at its weights")
         found.append(maps if raw else _scaled(maps))
     maps = torch.cat(found)
     return maps if given == "all" else maps[:, 0]
@@ -50,7 +51,8 @@ def _tensor_maps(net, x, classes, target, method, raw, bs):
 # %% ../../nbs/52_explain.cam.ipynb #c5676d3e
 def _batch_of(net, pixels):
     "Arrays of H x W x 3 bytes as the network's input, and pictures of what it sees where the loaders alone know"
-    if net.bundle: return net.bundle.normalize(torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)),[None]*len(pixels)
+    if net.bundle:
+        return net.bundle.normalize(torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)),[None]*len(pixels)
     dl = net.learn.dls.test_dl([PILImage.create(p) for p in pixels], bs=len(pixels), num_workers=0)
     batch = dl.one_batch()
     seen = dl.decode(batch)[0].as_subclass(torch.Tensor).clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
@@ -62,16 +64,20 @@ def _rows(net, numbers, batch, given, target, method, raw):
     x,seen = _batch_of(net, batch)
     own = given if isinstance(given, str) else [given[i] for i in numbers]
     maps,logits,columns,fine = raw_maps(net.model, x, lambda logits: class_columns(own, part, names, logits), method)
-    p = probabilities(logits, net.targets, net.multilabel, net.bundle and net.bundle.temperatures)[t] if names else logits
+    temperatures = net.bundle.temperatures if net.bundle else None
+    p = probabilities(logits, net.targets, net.multilabel, temperatures)[t] if names else logits
     maps = (maps if raw else _scaled(maps)).float().cpu().numpy()
     for n,(i,image) in enumerate(zip(numbers, seen)):
         if not fine[n]: yield i,None,np.nan,"the network gave no finite number for it",None,image; continue
-        for k,c in enumerate((columns[n] - part.start).tolist()): yield i,names[c] if names else str(c),float(p[n, c]),None,maps[n, k],image
+        for k,c in enumerate((columns[n] - part.start).tolist()):
+            yield i,names[c] if names else str(c),float(p[n, c]),None,maps[n, k],image
 
 # %% ../../nbs/52_explain.cam.ipynb #37f65ca8
 def _table(net, items, classes, target, method, raw, bs, workers):
     "Maps of anything that `list_items` takes, as a table"
-    if not net.bundle and not net.learn: raise OceanError("a bare network takes a normalized batch, N x 3 x height x width; for images and paths give a bundle or a learner")
+    if not net.bundle and not net.learn:
+        raise OceanError("a bare network takes a normalized batch, N x 3 x height x width; for images and paths give a "
+                         "bundle or a learner")
     t,names,_ = target_part(net, target)
     df = list_items(items)
     given,geometry = class_indices(classes, len(df), names),net.bundle.geometry if net.bundle else Geometry()
@@ -79,7 +85,8 @@ def _table(net, items, classes, target, method, raw, bs, workers):
     def flush():
         if batch: rows.extend(_rows(net, list(batch), list(batch.values()), given, target, method, raw))
         batch.clear()
-    for i,(pixels,_,error) in enumerate(read_ahead(Reader(df, geometry), range(len(df)), default_workers(len(df)) if workers is None else workers, 2*bs)):
+    workers = default_workers(len(df)) if workers is None else workers
+    for i,(pixels,_,error) in enumerate(read_ahead(Reader(df, geometry), range(len(df)), workers, 2*bs)):
         if error is None: batch[i] = pixels
         else: rows.append((i, None, np.nan, error, None, None))
         if len(batch) == bs: flush()
@@ -87,7 +94,9 @@ def _table(net, items, classes, target, method, raw, bs, workers):
     rows.sort(key=lambda row: row[0])
     at,*values = zip(*rows)
     own = df.iloc[list(at)].reset_index(drop=True)
-    out = own[[c for c in ("path", "time") if c in own]].assign(target=t, **{c: pd.Series(v, dtype=float if c == "score" else object) for c,v in zip(("label", "score", "error", "cam", "image"), values)})
+    out = own[[c for c in ("path", "time") if c in own]].assign(target=t)
+    for c,v in zip(("label", "score", "error", "cam", "image"), values):
+        out[c] = pd.Series(v, dtype=float if c == "score" else object)
     if net.bundle: out = out.assign(image=own["image"]) if "image" in own else out.drop(columns="image")
     out.attrs = {k: v for k,v in df.attrs.items() if k == "folder"} | {"geometry": geometry.to_dict()}
     return out
@@ -95,15 +104,15 @@ def _table(net, items, classes, target, method, raw, bs, workers):
 # %% ../../nbs/52_explain.cam.ipynb #35416e00
 def cam_maps(
     model, # A `Bundle`, a fastai `Learner`, or a torch network
-    items, # A normalized batch, N x 3 x H x W; or, for a bundle or learner, anything that `list_items` takes: paths, images, a folder, a manifest
+    items, # A normalized batch, N x 3 x H x W; of a bundle or learner also paths, images, a folder, a manifest, a video
     classes="predicted", # "predicted" (the likeliest), "all", a class by name or index, or one for each image
     target:str=None, # Whose classes; needed where the network has several targets
     method:str="gradcam", # One of `METHODS`
     raw:bool=False, # The values themselves, with their sign, and neither ReLU nor division?
     bs:int=32, # Images at once
     num_workers:int=None, # Threads that read images; by default one a processor, at most 8
-): # Of a batch a tensor N x h x w, or N x C x h x w for all classes; else a table: path, target, label, score, error, cam (h x w)
-    "Where the network sees a class, 0 to 1, on its feature map's own grid. Raises `OceanError`, a `ValueError`, for an unknown class, target or method, or input it can't take."
+)->torch.Tensor|pd.DataFrame: # Of a batch N x h x w (all classes: N x C x h x w); else path, target, label, score, error, cam
+    "Where a network sees a class, 0 to 1, on its feature map's own grid. Raises `OceanError`, a `ValueError`."
     if method not in METHODS: raise OceanError(f"no method {method!r}; there are {', '.join(METHODS)}")
     if bs < 1: raise OceanError(f"bs={bs}: must be 1 or more")
     net = known_network(model)
@@ -115,11 +124,14 @@ def _table_pictures(table, images):
     "What maps of a table are drawn over, the maps, and titles: pictures (None: can't be read), maps, titles"
     column = next((c for c in ("cam", "heat") if c in table), "cam or heat")
     if missing := [c for c in ("path", "label", "score", "error", column) if c not in table]:
-        raise OceanError(f"this is no table of maps, it has no column {', '.join(missing)}; make it with cam_maps or heat_maps")
+        raise OceanError(f"this is no table of maps, it has no column {', '.join(missing)}; make it with cam_maps or "
+                         f"heat_maps")
     known = column == "heat" or "geometry" in table.attrs # a heat map lies over the whole image
     geometry = Geometry.from_dict(table.attrs["geometry"]) if column == "cam" and known else Geometry()
     if images is None:
-        if not known: raise OceanError("this table has lost how images were cropped (pandas drops `attrs` in some steps); give images=")
+        if not known:
+            raise OceanError("this table has lost how images were cropped (pandas drops `attrs` in some steps); give "
+                             "images=")
         read = Reader(table, geometry)
         images = [read(i)[0] if m is not None else None for i,m in enumerate(table[column])]
     titles = [f"{r.label} {r.score:.2f}" if r.label is not None else f"{r.path}: {r.error}" for r in table.itertuples()]
@@ -135,7 +147,8 @@ def _map_pictures(maps, images):
     if getattr(maps, "ndim", 3) == 2: maps = [maps]
     if isinstance(images, (str, Path, Image.Image)): images = [images]
     maps = [np.asarray(torch.as_tensor(m).cpu()) for m in maps]
-    if any(m.ndim != 2 for m in maps): raise OceanError("one map an image is drawn, N x h x w; of all classes' maps choose one class, maps[:, k]")
+    if any(m.ndim != 2 for m in maps):
+        raise OceanError("one map an image is drawn, N x h x w; of all classes' maps choose one class, maps[:, k]")
     return _opened(images, Geometry()),maps,[""]*len(maps)
 
 # %% ../../nbs/52_explain.cam.ipynb #9901db96
@@ -144,18 +157,20 @@ def _show_one(ax, image, heat, top, alpha, cmap):
     ax.imshow(image)
     share = np.clip(heat/top, 0, 1) if top > 0 else np.zeros_like(heat)
     if not share.any():
-        ax.text(.5, .04, "no evidence", color="white", fontsize=8, ha="center", transform=ax.transAxes, bbox=dict(facecolor="black", edgecolor="none", pad=2))
+        ax.text(.5, .04, "no evidence", color="white", fontsize=8, ha="center", transform=ax.transAxes,
+                bbox=dict(facecolor="black", edgecolor="none", pad=2))
         return None
     h,w = np.asarray(image).shape[:2]
-    return ax.imshow(heat, cmap=cmap, alpha=alpha*np.sqrt(share), vmin=0, vmax=top, extent=(-.5, w - .5, h - .5, -.5), interpolation="bilinear")
+    return ax.imshow(heat, cmap=cmap, alpha=alpha*np.sqrt(share), vmin=0, vmax=top, interpolation="bilinear",
+                     extent=(-.5, w - .5, h - .5, -.5))
 
 def show_cams(
     cams, # The table of `cam_maps` or `heat_maps`, or maps N x h x w
-    images=None, # Paths, PIL images or H x W x 3 arrays to draw over; by default the table's own, as the network saw them
+    images=None, # Paths, PIL images or H x W x 3 arrays; by default the table's own, as the network saw them
     titles=None, # Text for each; by default class and probability
     ctxs=None, # matplotlib axes, one a map, or two with the image beside it; by default a new figure of image and map
     cols:int=4, # Columns of a new figure, an even number: image, map, image, map
-    alpha:float=.8, # How much of the image the strongest place covers, 0 to 1; weaker ones cover less, and where there is no heat the image shows
+    alpha:float=.8, # How much the strongest place covers the image, 0 to 1; weaker ones cover less
     cmap="inferno", # matplotlib colour map
 ): # The maps' axes, an array
     "Draw maps over their images, on one colour scale from 0 to the largest value. Raises `OceanError`."
@@ -171,7 +186,8 @@ def show_cams(
         ctxs = axes.flat[:2*len(maps)]
     ctxs = np.ravel(np.array(ctxs, dtype=object))
     if len(ctxs) not in (len(maps), 2*len(maps)) or len(titles) != len(maps):
-        raise OceanError(f"{len(ctxs)} axes and {len(titles)} titles for {len(maps)} maps; one title and one axis for each are needed, or two axes")
+        raise OceanError(f"{len(ctxs)} axes and {len(titles)} titles for {len(maps)} maps; one title and one axis for "
+                         f"each are needed, or two axes")
     plain,ctxs = (ctxs[::2], ctxs[1::2]) if len(ctxs) == 2*len(maps) else ([None]*len(maps), ctxs)
     top,drawn = max((float(m.max()) for m in maps if m is not None), default=0),None
     for ax,beside,image,heat,title in zip(ctxs, plain, images, maps, titles):

@@ -22,7 +22,7 @@ from ..core import OceanError
 def undisturbed(
     model, # A torch network
 ):
-    "Within the block: evaluation mode, and no parameter asks for a gradient; afterwards all is as before, gradients too"
+    "Within the block: evaluation mode, no parameter asks for a gradient; afterwards all is as before, gradients too"
     modes = {m: m.training for m in model.modules()}
     params = [(p, p.requires_grad, p.grad) for p in model.parameters()]
     try:
@@ -42,7 +42,8 @@ def _body_and_head(model):
         return model.forward_features,model.forward_head
     if isinstance(model, nn.Sequential) and len(model) == 2: # fastai's `vision_learner`
         body,head = model
-        if not any(isinstance(m, nn.Conv2d) for m in head.modules()) and any(isinstance(m, nn.Conv2d) for m in body.modules()): return body,head
+        convolves = lambda part: any(isinstance(m, nn.Conv2d) for m in part.modules())
+        if convolves(body) and not convolves(head): return body,head
 
 # %% ../../nbs/51_explain.gradcam.ipynb #9b2c38b3
 def _pooled_weights(
@@ -91,7 +92,7 @@ METHODS = {"gradcam": "GradCAM", "gradcam++": "GradCAMPlusPlus", "xgradcam": "XG
            "eigengradcam": "EigenGradCAM", "scorecam": "ScoreCAM", "ablationcam": "AblationCAM"}
 
 def _shapes_run(model, x):
-    "The layers that ran up to the features, each with the shape of its output; the features' shape (None if not known); the logits"
+    "The layers that ran up to the features, with their outputs' shapes; the features' shape or None; the logits"
     seen,shape,split = [],None,_body_and_head(model)
     note = lambda module, _, out: seen.append((module, tuple(out.shape) if torch.is_tensor(out) else ()))
     handles = [m.register_forward_hook(note) for m in model.modules() if m is not model]
@@ -135,7 +136,7 @@ def last_maps(
     model, # A torch network
     x, # Normalized batch, N x 3 x H x W
 )->list: # (layer, its channels): the last one whose output is a map, and the last one of a finer map
-    "The layers that give a network's two coarsest feature maps, found by watching a forward pass; fewer where there are none."
+    "The layers of a network's two coarsest feature maps, found by watching a forward pass; fewer where there are none."
     with undisturbed(model): seen = _shapes_run(model, _network_input(model, x))[0]
     maps = [(m, s) for m,s in seen if len(s) == 4 and s[2]*s[3] > 1]
     if not maps: return []
@@ -157,7 +158,8 @@ def _library_maps(model, x, wanted, method):
     cam = getattr(library, METHODS[method])(model, [layer], reshape_transform=reshape, **extra)
     cam.compute_input_gradient = cam.uses_gradients # what a frozen body would otherwise leave without a gradient
     kept,draw = [],cam.get_cam_image
-    cam.get_cam_image = lambda *args, **kwargs: kept.append(draw(*args, **kwargs)) or kept[-1] # before it is stretched and rescaled
+    # before it is stretched and rescaled
+    cam.get_cam_image = lambda *args, **kwargs: kept.append(draw(*args, **kwargs)) or kept[-1]
     try:
         with torch.inference_mode(False), torch.enable_grad():
             for column in columns.T: cam(x.clone(), [ClassifierOutputTarget(c) for c in column.tolist()])
@@ -172,11 +174,13 @@ def _network_input(model, x):
     "A plain tensor on the network's device. Raises `OceanError` for what is no normalized batch."
     if x.ndim != 4 or not len(x) or not x.is_floating_point():
         shape = " x ".join(map(str, x.shape))
-        raise OceanError(f"a batch is a tensor of floats, N x 3 x height x width and normalized; this one is {x.dtype}, {shape}")
+        raise OceanError("a batch is a tensor of floats, N x 3 x height x width and normalized; "
+                         f"this one is {x.dtype}, {shape}")
     info = getattr(model, "feature_info", None)
     stride = info[-1].get("reduction", 1) if isinstance(info, list) and info and isinstance(info[-1], dict) else 1
     if min(x.shape[-2:]) < stride:
-        raise OceanError(f"images of {x.shape[-1]}x{x.shape[-2]} pixels are smaller than the network's stride of {stride}; enlarge them")
+        raise OceanError(f"images of {x.shape[-1]}x{x.shape[-2]} pixels are smaller than the network's stride of "
+                         f"{stride}; enlarge them")
     device = next((p.device for p in model.parameters()), x.device)
     return x.detach().as_subclass(torch.Tensor).to(device) # fastai's TensorImage would go through every step as itself
 
@@ -192,6 +196,7 @@ def raw_maps(
         try:
             found = _own_maps(model, x, wanted) if method == "gradcam" and _body_and_head(model) else None
             maps,logits,columns = found or _library_maps(model, x, wanted, method)
-        except AssertionError as e: raise OceanError(f"the network refuses images of {x.shape[-1]}x{x.shape[-2]} pixels ({e})") from e
+        except AssertionError as e:
+            raise OceanError(f"the network refuses images of {x.shape[-1]}x{x.shape[-2]} pixels ({e})") from e
     finite = maps.isfinite().all(-1).all(-1).all(-1) & logits.isfinite().all(-1)
     return maps.clone(),logits.clone(),columns,finite

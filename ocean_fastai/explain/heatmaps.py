@@ -50,7 +50,8 @@ _SHARE = {"last": .5, "before": .25, "colour": .25} # exponents
 
 def _last_stages(model, size):
     "The modules whose outputs are the last two feature maps, by name, with their channels"
-    inner = next((m for m in model.modules() if isinstance(getattr(m, "feature_info", None), list)), None) # timm's, perhaps within another
+    # timm's, perhaps within another
+    inner = next((m for m in model.modules() if isinstance(getattr(m, "feature_info", None), list)), None)
     if inner is None: return dict(zip(("last", "before"), last_maps(model, torch.zeros(1, 3, *size[::-1]))))
     known,modules = [f for f in inner.feature_info if isinstance(f, dict)],dict(inner.named_modules())
     stages = zip(("last", "before"), reversed(known[-2:]))
@@ -61,8 +62,10 @@ def _recorded(stages):
     "Within the block, a dict that holds the last two feature maps (N x C x h x w) of the latest forward pass"
     outputs,handles = {},[]
     def keep(name, channels, module, args, out):
-        if torch.is_tensor(out) and out.ndim == 4: outputs[name] = out if out.shape[1] == channels else out.permute(0, 3, 1, 2)
-    for name,(module,channels) in stages.items(): handles.append(module.register_forward_hook(partial(keep, name, channels)))
+        if torch.is_tensor(out) and out.ndim == 4:
+            outputs[name] = out if out.shape[1] == channels else out.permute(0, 3, 1, 2)
+    for name,(module,channels) in stages.items():
+        handles.append(module.register_forward_hook(partial(keep, name, channels)))
     try: yield outputs
     finally:
         for handle in handles: handle.remove()
@@ -89,7 +92,9 @@ def tile_boxes(
 )->np.ndarray: # N x 4: left, top, right, bottom, row by row, pixels
     "Overlapping tiles of equal size that cover a box. Raises `OceanError` for less than one tile or pixel."
     (l,t,r,b),(columns,rows) = box,tiles
-    if min(columns, rows) < 1 or (r - l) < columns or (b - t) < rows: raise OceanError(f"tiles={columns}x{rows}: must be at least 1x1, and no more than the {r - l}x{b - t} pixels that there are")
+    if min(columns, rows) < 1 or (r - l) < columns or (b - t) < rows:
+        raise OceanError(f"tiles={columns}x{rows}: must be at least 1x1, and no more than the {r - l}x{b - t} pixels "
+                         f"that there are")
     def spans(start, end, n):
         side = (end - start)/(n - (n - 1)*overlap)
         at = start + np.arange(n)*side*(1 - overlap)
@@ -111,7 +116,8 @@ def _views_of(read, geometry, tiles, sizes, i):
 def _upsampled(maps, size):
     "... x h x w as ... x size, 0 or more"
     flat = maps.reshape(-1, 1, *maps.shape[-2:]).float()
-    return torch.nn.functional.interpolate(flat, size=(size[1], size[0]), mode="bicubic", align_corners=False).clamp_min(0).reshape(*maps.shape[:-2], size[1], size[0])
+    return torch.nn.functional.interpolate(flat, size=(size[1], size[0]), mode="bicubic",
+                                           align_corners=False).clamp_min(0).reshape(*maps.shape[:-2], size[1], size[0])
 
 def _peak_1(maps, over):
     "Divided by the maximum over dimensions `over`; all zero stays so"
@@ -125,7 +131,9 @@ def _forward_maps(net, part, stages, views):
     with _recorded(stages) as features:
         for i in range(0, len(views), 16):
             x = net.bundle.normalize(torch.from_numpy(np.stack(views[i:i+16])).permute(0, 3, 1, 2))
-            maps,logits,_,fine = raw_maps(net.model, x, lambda logits: torch.arange(part.start, part.stop, device=logits.device).expand(len(logits), -1))
+            maps,logits,_,fine = raw_maps(net.model, x,
+                                          lambda logits: torch.arange(part.start, part.stop,
+                                          device=logits.device).expand(len(logits), -1))
             if not fine.all(): return None
             seen.append({"maps": maps, "logits": logits, **features})
     out = {k: torch.cat([s[k] for s in seen]).float() for k in seen[0]}
@@ -138,8 +146,10 @@ def _image_maps(net, part, stages, pixels, cell):
         if (found := _forward_maps(net, part, stages, views)) is None: return None
         maps,probs,features = found
         cams,p = cams + _peak_1(_upsampled(maps.clamp_min(0), cell), (0, 2, 3)).cpu(),p or probs
-        for k,o in features.items(): levels[k] = levels.get(k, 0) + _peak_1(_upsampled(_level(o), cell), (0, 1, 2)).cpu()
-    out = torch.stack([_peak_1(o, (0, 1, 2))**_SHARE[k] for k,o in levels.items()]).prod(0)**(1/sum(_SHARE[k] for k in levels))
+        for k,o in features.items():
+            levels[k] = levels.get(k, 0) + _peak_1(_upsampled(_level(o), cell), (0, 1, 2)).cpu()
+    out = torch.stack([_peak_1(o, (0, 1, 2))**_SHARE[k] for k,o in levels.items()]).prod(0)**(1/sum(_SHARE[k]
+        for k in levels))
     return _peak_1(cams, (0, 2, 3)).numpy(),_peak_1(out, (0, 1, 2)).numpy(),p
 
 # %% ../../nbs/53_explain.heatmaps.ipynb #e7697301
@@ -148,12 +158,14 @@ def _laid_out(maps, boxes, size, cell):
     view = boxes[0][2:] - boxes[0][:2]
     grid = np.maximum(np.round(np.array(size)*cell/view), 1)
     grid = tuple(np.round(grid*min(1, 2048/grid.max())).astype(int).tolist())
-    hill = (np.outer(*(np.minimum(np.arange(n) + .5, n - np.arange(n) - .5) for n in cell[::-1]))/max(cell)).astype(np.float32) + .01 if len(boxes) > 1 else np.ones(cell[::-1], np.float32)
+    hill = (np.outer(*(np.minimum(np.arange(n) + .5, n - np.arange(n) - .5)
+                       for n in cell[::-1]))/max(cell)).astype(np.float32) + .01 if len(boxes) > 1 else np.ones(cell[::-1], np.float32)
     flat = maps.reshape(len(maps), -1, cell[1], cell[0])
     total,weight = np.zeros((flat.shape[1], grid[1], grid[0]), np.float32),np.zeros((grid[1], grid[0]), np.float32)
     for own,box in zip(flat, boxes):
         way = resize_mapping(box[2:] - box[:2], cell) @ crop_mapping(box) @ resize_mapping(grid, size)
-        way = Mapping([[1, 0, -.5], [0, 1, -.5]]) @ way @ Mapping([[1, 0, .5], [0, 1, .5]]) # OpenCV counts from the middle of the first pixel
+        # OpenCV counts from the middle of the first pixel
+        way = Mapping([[1, 0, -.5], [0, 1, -.5]]) @ way @ Mapping([[1, 0, .5], [0, 1, .5]])
         put = partial(cv2.warpAffine, M=way.matrix, dsize=grid, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         weight += put(hill)
         for t,o in zip(total, own): t += put(np.ascontiguousarray(o*hill))
@@ -163,7 +175,8 @@ def _laid_out(maps, boxes, size, cell):
 def _chosen(p, names, wanted, thresholds):
     "The classes that maps are wanted of: those asked for, or those that any view's prediction names"
     if wanted is not None: return wanted
-    named = p.argmax(1)[:, None] == np.arange(len(names)) if thresholds is None else p >= np.array([thresholds[c] for c in names])
+    named = p.argmax(1)[:, None] == np.arange(len(names)) if thresholds is None else p >= np.array([thresholds[c]
+        for c in names])
     return [c for c,there in zip(names, named.any(0)) if there]
 
 def _network_and_classes(model, classes, target, scales, tiles):
@@ -172,9 +185,12 @@ def _network_and_classes(model, classes, target, scales, tiles):
     net = net._replace(bundle=network_bundle(net))
     target,names,part = target_part(net, target)
     wanted = None if classes is None else [str(c) for c in listify(classes)]
-    if odd := [c for c in wanted or () if c not in names]: raise OceanError(f"no class {', '.join(odd)}; the classes of {target} are {', '.join(names)}")
-    if not len(listify(scales)) or not all(s > 0 for s in listify(scales)): raise OceanError(f"scales={scales}: must be sizes in units of the network's own, above 0")
-    if tiles is not None and (len(tuple(tiles)) != 2 or min(tiles) < 1): raise OceanError(f"tiles={tiles}: give columns and rows, each at least 1")
+    if odd := [c for c in wanted or () if c not in names]:
+        raise OceanError(f"no class {', '.join(odd)}; the classes of {target} are {', '.join(names)}")
+    if not len(listify(scales)) or not all(s > 0 for s in listify(scales)):
+        raise OceanError(f"scales={scales}: must be sizes in units of the network's own, above 0")
+    if tiles is not None and (len(tuple(tiles)) != 2 or min(tiles) < 1):
+        raise OceanError(f"tiles={tiles}: give columns and rows, each at least 1")
     return net,target,names,part,wanted
 
 # %% ../../nbs/53_explain.heatmaps.ipynb #2ae4538d
@@ -196,10 +212,13 @@ def seen_images(
     sizes = [tuple(max(1, round(n*s)) for n in geometry.size) for s in listify(scales)]
     stages = _last_stages(net.model, geometry.size)
     cell = tuple(max(2, round(n/4)) for n in geometry.size)
-    read,workers = partial(_views_of, Reader(df, Geometry()), geometry, tiles, sizes),default_workers(len(df)) if num_workers is None else num_workers
-    for i,(size,boxes,pixels,error) in enumerate(tqdm(read_ahead(read, range(len(df)), workers, workers + 1), total=len(df), unit="image", disable=not progress)):
+    read,workers = partial(_views_of, Reader(df, Geometry()), geometry, tiles,
+                           sizes),default_workers(len(df)) if num_workers is None else num_workers
+    for i,(size,boxes,pixels,error) in enumerate(tqdm(read_ahead(read, range(len(df)), workers, workers + 1),
+        total=len(df), unit="image", disable=not progress)):
         row,found = df.iloc[i],{}
-        if error is None and (found_maps := _image_maps(net, part, stages, pixels, cell)) is None: error = "the network gave no finite number for it"
+        if error is None and (found_maps := _image_maps(net, part, stages, pixels, cell)) is None:
+            error = "the network gave no finite number for it"
         if error is None:
             cams,prior,p = found_maps
             p = p[target].float().cpu().numpy()
@@ -242,8 +261,11 @@ def heat_maps(
     rows = []
     for item,size,found,error in seen_images(model, items, classes, **kwargs):
         own = {k: item[k] for k in ("path", "time", "image") if k in item}
-        if error is not None: rows.append({**own, "label": None, "score": np.nan, "heat": None, "width": np.nan, "height": np.nan, "error": error})
-        rows += [{**own, "label": c, "score": p, "heat": mixed(cam, prior, mix), "width": size[0], "height": size[1], "error": None} for c,(p,cam,prior) in found.items()]
+        if error is not None:
+            rows.append({**own, "label": None, "score": np.nan, "heat": None, "width": np.nan, "height": np.nan,
+                         "error": error})
+        rows += [{**own, "label": c, "score": p, "heat": mixed(cam, prior, mix), "width": size[0], "height": size[1],
+                  "error": None} for c,(p,cam,prior) in found.items()]
     columns = ["path", "label", "score", "heat", "width", "height", "error"]
     out = pd.DataFrame(rows, columns=[*columns, *(c for c in ("time", "image") if rows and c in rows[0])])
     out.attrs = {k: v for k,v in getattr(items, "attrs", {}).items() if k == "folder"}
@@ -265,14 +287,16 @@ def heat_parts(heat, threshold, size, min_area=0)->list:
     low,top = (heat.min(), heat.max()) if heat.size else (0, 0)
     if not top > 0 or top - low <= 1e-6*top: return []
     h,w = heat.shape
-    n,parts,stats,_ = cv2.connectedComponentsWithStats((heat >= max(threshold*top, np.finfo(np.float32).tiny)).astype(np.uint8), connectivity=8)
+    n,parts,stats,_ = cv2.connectedComponentsWithStats((heat >= max(threshold*top,
+        np.finfo(np.float32).tiny)).astype(np.uint8), connectivity=8)
     across,down,out = size[0]/w,size[1]/h,[]
     for k in range(1, n):
         l,t,bw,bh,area = stats[k]
         if area < min_area*h*w: continue
         part = parts[t:t+bh, l:l+bw] == k
         y,x = np.unravel_index(np.where(part, heat[t:t+bh, l:l+bw], -1).argmax(), part.shape)
-        out.append((np.array([l*across, t*down, (l + bw)*across, (t + bh)*down, heat[t+y, l+x], (l + x + .5)*across, (t + y + .5)*down]), part))
+        out.append((np.array([l*across, t*down, (l + bw)*across, (t + bh)*down, heat[t+y, l+x], (l + x + .5)*across,
+                              (t + y + .5)*down]), part))
     return sorted(out, key=lambda o: -o[0][4])
 
 # %% ../../nbs/53_explain.heatmaps.ipynb #7a502d39

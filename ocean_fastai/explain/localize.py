@@ -32,7 +32,8 @@ def _smallest_share(tiles, min_area=None):
 def _refuse_unknown(classes, target, names, where):
     "Raise `OceanError` for classes that aren't the target's."
     if odd := [c for c in classes if c not in names]:
-        raise OceanError(f"{where}: no class {', '.join(map(str, odd))}; the classes of {target} are {', '.join(names)}")
+        raise OceanError(f"{where}: no class {', '.join(map(str, odd))}; the classes of {target} are "
+                         f"{', '.join(names)}")
 
 def _chosen_fit(net, target, names, fit):
     "The fit to use: the one given, else the bundle's for this target. Raises `OceanError` for one of another target or other classes."
@@ -40,7 +41,9 @@ def _chosen_fit(net, target, names, fit):
     if fit is None: return None
     if not isinstance(fit, dict) or not isinstance(fit.get("classes"), dict):
         raise OceanError(f"fit: {type(fit).__name__} is not what fit_threshold gives, a dict with the key 'classes'")
-    if fit.get("target", target) != target: raise OceanError(f"fit: was fitted for the target {fit['target']!r}, not for {target!r}; fit again with fit_threshold")
+    if fit.get("target", target) != target:
+        raise OceanError(f"fit: was fitted for the target {fit['target']!r}, not for {target!r}; fit again with "
+                         f"fit_threshold")
     _refuse_unknown(fit["classes"], target, names, "fit")
     return fit
 
@@ -48,7 +51,8 @@ def _class_rules(target, names, threshold, mix, fit):
     "{class: (threshold or 'otsu', mix)}. Raises `OceanError` for a threshold that isn't one, or of an unknown class."
     own = (fit or {}).get("classes", {})
     if threshold == "fitted" and not own:
-        raise OceanError("threshold='fitted': nothing is fitted for this model; fit with fit_threshold, train on boxes, or choose 'otsu' or a number")
+        raise OceanError("threshold='fitted': nothing is fitted for this model; fit with fit_threshold, train on boxes, "
+                         "or choose 'otsu' or a number")
     if isinstance(threshold, dict): _refuse_unknown(threshold, target, names, "threshold")
     else: threshold = dict.fromkeys(names, threshold)
     out = {}
@@ -56,7 +60,8 @@ def _class_rules(target, names, threshold, mix, fit):
         t,fitted = threshold.get(c),own.get(c, {})
         if t in (None, "fitted"): t = fitted.get("threshold", "otsu")
         if t != "otsu" and (isinstance(t, bool) or not isinstance(t, (int, float, np.number)) or not 0 < t <= 1):
-            raise OceanError(f"threshold {t!r} for {c}: give 'otsu', 'fitted', or a part of the map's maximum in (0, 1]")
+            raise OceanError(f"threshold {t!r} for {c}: give 'otsu', 'fitted', or a part of the map's maximum in "
+                             f"(0, 1]")
         out[c] = (t, fitted.get("mix", MIX) if mix is None else mix)
     return out
 
@@ -64,7 +69,8 @@ def _class_rules(target, names, threshold, mix, fit):
 def _in_pixels(part, xy):
     "A part's cells as true or false for each pixel of its box"
     (l,t,r,b),(h,w) = xy,part.shape
-    rows,columns = (np.minimum(((np.arange(max(1, round(hi - lo))) + .5)*n/max(1, round(hi - lo))).astype(int), n - 1) for lo,hi,n in ((t, b, h), (l, r, w)))
+    rows,columns = (np.minimum(((np.arange(max(1, round(hi - lo))) + .5)*n/max(1, round(hi - lo))).astype(int), n - 1)
+                    for lo,hi,n in ((t, b, h), (l, r, w)))
     return part[np.ix_(rows, columns)]
 
 def localize(
@@ -99,12 +105,16 @@ def localize(
         for c,(p,cam,prior) in found.items():
             heat,cut = mixed(cam, prior, rules[c][1]),rules[c][0]
             highest = heat.max()
-            for (*xy,peak,x,y),part in heat_parts(heat, otsu(heat) if cut == "otsu" else cut, size, _smallest_share(tiles, min_area)):
-                row = {**own, "label": c, **dict(zip(BOX_COLUMNS[2:6], xy)), "score": p*peak/highest, "annotator": "model", "peak_x": x, "peak_y": y}
+            for (*xy,peak,x,y),part in heat_parts(heat, otsu(heat) if cut == "otsu" else cut, size,
+                _smallest_share(tiles, min_area)):
+                row = {**own, "label": c, **dict(zip(BOX_COLUMNS[2:6], xy)), "score": p*peak/highest,
+                       "annotator": "model", "peak_x": x, "peak_y": y}
                 rows.append({**row, "mask": _in_pixels(part, xy)} if masks else row)
     columns = [*BOX_COLUMNS, "peak_x", "peak_y", *(["time"] if "time" in df else []), *(["mask"] if masks else [])]
     out = pd.DataFrame(rows, columns=columns).astype({c: float for c in (*BOX_COLUMNS[2:7], "peak_x", "peak_y")})
-    out.attrs = {k: v for k,v in df.attrs.items() if k == "folder"} | {"classes": [c for c in names if classes is None or c in listify(classes)], "errors": errors}
+    out.attrs = {k: v for k,v in df.attrs.items()
+                 if k == "folder"} | {"classes": [c for c in names if classes is None or c in listify(classes)],
+                                      "errors": errors}
     out.attrs["thresholds"] = {c: rules[c][0] for c in out.attrs["classes"]}
     return out
 
@@ -128,7 +138,9 @@ def _best_threshold(merits, mixes)->dict:
     f1 = np.mean([2*r.sum(0)/np.maximum(found.sum(0) + true.sum(0), 1) for r in right], 0)
     score = accuracy + top + f1
     m,t = (among := np.argwhere(score >= score.max() - 1e-9))[len(among)//2]
-    return {"threshold": THRESHOLDS[t], "mix": mixes[m], "images": len(merits), **{k: round(float(o[m, t]), 4) for k,o in (("box_accuracy", accuracy), ("first_box_accuracy", top), ("f1", f1))}}
+    return {"threshold": THRESHOLDS[t], "mix": mixes[m], "images": len(merits),
+            **{k: round(float(o[m, t]), 4) for k,o in (("box_accuracy", accuracy), ("first_box_accuracy", top),
+                                                       ("f1", f1))}}
 
 # %% ../../nbs/54_explain.localize.ipynb #3d3b4527
 def fit_threshold(
@@ -165,4 +177,5 @@ def fit_threshold(
             merits[c].append([_threshold_scores(mixed(cam, prior, m), xy, size, _smallest_share(tiles)) for m in mixes])
     fitted = {c: _best_threshold(np.array(o), mixes) for c,o in merits.items() if o}
     if not fitted: raise OceanError(f"none of the {len(some)} images with boxes could be looked at; are they readable?")
-    return {"target": target, "scales": listify(scales), "tiles": None if tiles is None else list(tiles), "classes": fitted}
+    return {"target": target, "scales": listify(scales), "tiles": None if tiles is None else list(tiles),
+            "classes": fitted}

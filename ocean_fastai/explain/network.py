@@ -32,12 +32,13 @@ Network = namedtuple("Network", "model targets multilabel bundle learn")
 def known_network(
     model, # A `Bundle`, a fastai `Learner`, or a torch network
 )->Network: # model, targets ({target: [class]}), multilabel, bundle, learn; None for what there isn't
-    "What is known of a network, with the names of its classes where there are any. Raises `OceanError` for anything else."
+    "What is known of a network, and its classes' names where there are any. Raises `OceanError` for anything else."
     if isinstance(model, Network): return model
     if isinstance(model, Bundle): return Network(model.model, model.targets, model.multilabel, model, None)
     if not hasattr(model, "dls"):
         if isinstance(model, torch.nn.Module): return Network(model, None, [], None, None)
-        raise OceanError(f"maps are made of a bundle, a fastai learner or a torch network, not of a {type(model).__name__}")
+        raise OceanError(f"maps are made of a bundle, a fastai learner or a torch network, not of a "
+                         f"{type(model).__name__}")
     targets,multi = getattr(model.dls, "targets", None),getattr(model.dls, "multilabel", [])
     if targets and timm.is_model(str(getattr(model, "arch", ""))) and hasattr(model, "norm"): # made by `ocean_learner`
         bundle = Bundle(model.model, learner_config(model))
@@ -53,10 +54,11 @@ def target_part(
     net, # What `known_network` gave
     target=None, # The target; needed where there are several
 )->tuple: # Its name, its classes, and the slice of the network's outputs
-    "Which of the network's outputs are a target's. Raises `OceanError` for an unknown target, or none where one is needed."
+    "Which outputs are a target's. Raises `OceanError` for an unknown target, or none where one is needed."
     if net.targets is None:
         if target is not None:
-            raise OceanError(f"target={target!r}: this network comes without targets; leave target out and give classes by index")
+            raise OceanError(f"target={target!r}: this network comes without targets; "
+                             "leave target out and give classes by index")
         return None,None,slice(0, None)
     if target is None and len(net.targets) > 1:
         raise OceanError(f"the network has several targets; name one with target=: {', '.join(net.targets)}")
@@ -73,7 +75,8 @@ def _class_index(c, names):
         if names is None: raise OceanError(f"class {c!r}: this network comes without names; give the class by index")
         if c not in names: raise OceanError(f"no class {c!r}; the classes are {', '.join(names)}")
         return names.index(c)
-    if isinstance(c, bool) or not isinstance(c, (int, np.integer)): raise OceanError(f"class {c!r}: is neither a name nor an index")
+    if isinstance(c, bool) or not isinstance(c, (int, np.integer)):
+        raise OceanError(f"class {c!r}: is neither a name nor an index")
     return int(c)
 
 def class_indices(
@@ -81,11 +84,12 @@ def class_indices(
     n:int, # Images
     names, # The classes, or None where only indices are known
 ): # "predicted", "all", or a list of `n` indices
-    "Which class is wanted of each image. Raises `OceanError` for an unknown class, or fewer or more classes than images."
+    "Which class is wanted of each image. Raises `OceanError` for an unknown class, or not one for each image."
     if isinstance(classes, str) and classes in ("predicted", "all"): return classes
     if hasattr(classes, "tolist"): classes = classes.tolist()
     given = list(classes) if is_listy(classes) else [classes]*n
-    if len(given) != n: raise OceanError(f"{len(given)} classes for {n} images; give one for all of them, or one for each")
+    if len(given) != n:
+        raise OceanError(f"{len(given)} classes for {n} images; give one for all of them, or one for each")
     return [_class_index(c, names) for c in given]
 
 def class_columns(
@@ -98,17 +102,19 @@ def class_columns(
     own = logits[:, part]
     n,k = own.shape
     if names is not None and k != len(names):
-        raise OceanError(f"the network has {logits.shape[1]} outputs, which are not those of its classes: {', '.join(names)}")
+        raise OceanError(f"the network has {logits.shape[1]} outputs, which are not those of its classes: "
+                         f"{', '.join(names)}")
     if wanted == "predicted": columns = own.argmax(1, keepdim=True)
     elif wanted == "all": columns = torch.arange(k, device=own.device).expand(n, k)
     else:
-        if bad := [c for c in wanted if not 0 <= c < k]: raise OceanError(f"class {bad[0]}: the classes are numbered from 0 to {k - 1}")
+        if bad := [c for c in wanted if not 0 <= c < k]:
+            raise OceanError(f"class {bad[0]}: the classes are numbered from 0 to {k - 1}")
         columns = torch.tensor(wanted, device=own.device)[:, None]
     return columns + part.start
 
 # %% ../../nbs/50_explain.network.ipynb #a1f0e007
 class CenterCrop(Geometry):
-    "The largest central part of a picture that has the shape of `shape`, squished to `size`: fastai's `Resize` in validation"
+    "The largest central part that has the shape of `shape`, squished to `size`: fastai's `Resize` in validation"
     def __init__(self,
         shape, # Width and height that give the shape
         size=None, # Width and height to squish to; by default `shape`
@@ -126,7 +132,7 @@ class CenterCrop(Geometry):
         return l,t,l + w,t + h
 
 def _loaders_view(dls):
-    "Geometry, mean and standard deviation that validation images get. Raises `OceanError` for loaders that do anything else."
+    "Geometry, mean and standard deviation of validation images. Raises `OceanError` for loaders that do more."
     geometry,mean,std,odd = getattr(dls, "geometry", None),[0.]*3,[1.]*3,[]
     for f in [*dls.valid.after_item.fs, *dls.valid.after_batch.fs]:
         if getattr(f, "split_idx", None) == 0 or isinstance(f, (ToTensor, IntToFloatTensor)): continue
@@ -135,12 +141,13 @@ def _loaders_view(dls):
             geometry = CenterCrop(f.size) if f.method == ResizeMethod.Crop else Geometry(size=f.size)
         elif isinstance(f, AffineCoordTfm) and geometry is not None: # at validation it only squishes the batch
             size = f.cp_size[::-1] if f.cp_size else geometry.size
-            geometry = CenterCrop(geometry.shape, size) if isinstance(geometry, CenterCrop) else Geometry(geometry.crop, size)
+            geometry = CenterCrop(geometry.shape, size) if hasattr(geometry, "shape") else Geometry(geometry.crop, size)
         else: odd.append(type(f).__name__)
     if odd or geometry is None or geometry.size is None:
         why = f"do {', '.join(odd)} to a validation image" if odd else "give images no fixed size"
-        raise OceanError(f"how this learner sees a whole image isn't known: its loaders {why}; make them with item_tfms=Resize(size) and "
-                         "Normalize alone (augmentations for training are no trouble), or the learner with ocean_learner")
+        raise OceanError(f"how this learner sees a whole image isn't known: its loaders {why}; "
+                         "make them with item_tfms=Resize(size) and Normalize alone (augmentations for training "
+                         "are no trouble), or the learner with ocean_learner")
     return geometry,mean,std
 
 def network_bundle(
@@ -149,12 +156,12 @@ def network_bundle(
     "A network with its geometry and normalization. Raises `OceanError` for one of which they can't be known."
     if net.bundle: return net.bundle
     if net.learn is None or not net.targets:
-        what = "a bare network knows neither its classes nor how images are cropped and normalized" if net.learn is None else \
-            "this learner's classes have no names (its dls.vocab)"
+        what = "this learner's classes have no names (its dls.vocab)"
+        if net.learn is None: what = "a bare network knows neither its classes nor how images are cropped and normalized"
         raise OceanError(f"{what}; give a bundle, or a learner with classes")
     geometry,mean,std = _loaders_view(net.learn.dls)
-    config = {"architecture": type(net.model).__name__, "targets": net.targets, "multilabel": list(net.multilabel), "thresholds": {},
-              "geometry": geometry.to_dict(), "normalization": {"mean": mean, "std": std}}
+    config = {"architecture": type(net.model).__name__, "targets": net.targets, "multilabel": list(net.multilabel),
+              "thresholds": {}, "geometry": geometry.to_dict(), "normalization": {"mean": mean, "std": std}}
     bundle = Bundle(net.model, config)
     bundle.geometry = geometry
     if not hasattr(net.learn.dls, "geometry"): _check_same_view(net.learn.dls, bundle)
@@ -163,12 +170,16 @@ def network_bundle(
 def _check_same_view(dls, bundle):
     "Raise `OceanError` unless a picture comes out of the loaders as the bundle's geometry and normalization give it."
     y,x = np.mgrid[:90, :160]
-    picture = Image.fromarray(np.stack([x, 2*y, 255 - x], -1).astype(np.uint8)).resize((320, 180), Image.Resampling.BICUBIC)
-    theirs = dls.test_dl([PILImage.create(picture)], bs=1, num_workers=0).one_batch()[0].as_subclass(torch.Tensor).cpu().float()
-    ours = bundle.normalize(torch.from_numpy(np.asarray(from_pil(picture, bundle.geometry)))[None].permute(0, 3, 1, 2)).cpu()
+    picture = Image.fromarray(np.stack([x, 2*y, 255 - x], -1).astype(np.uint8))
+    picture = picture.resize((320, 180), Image.Resampling.BICUBIC)
+    theirs = dls.test_dl([PILImage.create(picture)], bs=1, num_workers=0).one_batch()[0]
+    theirs = theirs.as_subclass(torch.Tensor).cpu().float()
+    ours = torch.from_numpy(np.asarray(from_pil(picture, bundle.geometry)))[None].permute(0, 3, 1, 2)
+    ours = bundle.normalize(ours).cpu()
     if theirs.shape == ours.shape and (theirs - ours).abs().mean() < .05*ours.std(): return
-    raise OceanError("this learner's loaders do more to an image than its transforms tell (a function of your own that opens or changes it?), "
-                     "so how it sees a whole image isn't known; do it to the files, or make the learner with ocean_learner")
+    raise OceanError("this learner's loaders do more to an image than its transforms tell (a function of your own "
+                     "that opens or changes it?), so how it sees a whole image isn't known; do it to the files, "
+                     "or make the learner with ocean_learner")
 
 # %% ../../nbs/50_explain.network.ipynb #a1f0e011
 def check_unlearnt(
@@ -176,7 +187,7 @@ def check_unlearnt(
     df, # Manifest of images to choose something on
     purpose:str, # What they are to do, as in "choose a threshold"
 ):
-    "Raise `OceanError` if one of these images trained the model: by the column `split`, or because the learner trained on its file."
+    "Raise `OceanError` if an image trained the model: by the column `split`, or as the learner's own data tell."
     learnt = np.zeros(len(df), bool)
     if "split" in df: learnt |= cell_texts(df["split"]).str.lower().map(SPLIT_NAMES).to_numpy() == "train"
     own = getattr(getattr(model, "dls", None), "manifest", None)
@@ -184,5 +195,5 @@ def check_unlearnt(
         trained = {str(p) for p in image_paths(own[own["split"] == "train"])}
         learnt |= [str(p) in trained for p in image_paths(df)]
     if learnt.any():
-        raise OceanError(f"{learnt.sum()} of {len(df)} images trained the model, which knows them better than any others: {few(df['path'][learnt])}; "
-                         f"{purpose} on images that did not, such as the validation part")
+        raise OceanError(f"{learnt.sum()} of {len(df)} images trained the model, which knows them better than any others: "
+                         f"{few(df['path'][learnt])}; {purpose} on images that did not, such as the validation part")
