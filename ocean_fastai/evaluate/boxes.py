@@ -54,8 +54,8 @@ def match_boxes(
     boxes:pd.DataFrame, # Boxes with `score`
     truth:pd.DataFrame, # True boxes
     iou:float=.3, # Overlap of a match, in (0, 1]
-)->pd.DataFrame: # For each image x class of either: path, label, true, found, tp, fp, missed, best_iou (of any box), top_iou (of the first)
-    "One-to-one matches by score. Recall is `tp.sum()/true.sum()`, precision `tp.sum()/found.sum()`. Raises `BoxError` or `OceanError`."
+)->pd.DataFrame: # A row an image and class of either: path, label, true, found, tp, fp, missed, best_iou, top_iou
+    "One-to-one matches by score; recall is `tp.sum()/true.sum()`, precision `tp.sum()/found.sum()`. Raises `OceanError`."
     if not 0 < iou <= 1: raise OceanError(f"iou={iou}: must be in (0, 1]")
     names,folder = {},truth.attrs.get("folder")
     for table in (truth, boxes):
@@ -80,7 +80,7 @@ def _tallies(rows, group, classes)->np.ndarray:
     return out
 
 def _measures_of(tally)->np.ndarray:
-    "The measures of each class and, last, the mean of classes; NaN for a class without a pair. ... x (classes + 1) x measures"
+    "The measures of each class (NaN without a pair) and, last, their mean. ... x (classes + 1) x measures"
     over,under = tally[..., 0, :],tally[..., 1, :]
     there = under[..., :1] > 0
     value = np.where(there, over/np.maximum(under, 1), np.nan)
@@ -98,7 +98,7 @@ def _resampled(tally, n_boot, seed)->np.ndarray:
 
 # %% ../../nbs/66_evaluate.boxes.ipynb #c13ab51c
 def _compared_boxes(boxes, truth, manifest, groups)->tuple:
-    "Rows of boxes and of centre boxes as `_pair_rows` gives them, each path's group, the classes, the notes, the groups' column."
+    "`_pair_rows` of boxes and of centre boxes, each path's group, the classes, the notes, the groups' column."
     if groups not in (None, "auto", "none") and groups not in manifest:
         raise ManifestError(f"groups={groups!r}: no such column; the columns are: "
                             f"{', '.join(map(str, manifest.columns))}")
@@ -146,8 +146,8 @@ def wsol_scores(
     groups:str="auto", # Column resampled as a whole; `auto`: group, else video, else each image alone; `none`
     n_boot:int=1000, # Resamples for the intervals; 0 for none
     seed:int=SEED, # Of the resampling
-)->pd.DataFrame: # For each class and their mean, a row a measure: class, measure, value, baseline, difference, each with _low and _high; pairs, groups
-    "Boxes against the truth, beside centre boxes, with 95 % intervals; `attrs`: interval, notes. Raises `BoxError`, `ManifestError` or `ImageError`."
+)->pd.DataFrame: # A row a class and measure: value, baseline, difference, each with _low and _high; pairs, groups
+    "Boxes against the truth, beside centre boxes, with 95 % intervals; `attrs`: interval, notes. Raises `OceanError`."
     return _score_table(_compared_boxes(boxes, truth, manifest, groups), n_boot, seed)
 
 def _score_table(compared, n_boot, seed)->pd.DataFrame:
@@ -155,8 +155,8 @@ def _score_table(compared, n_boot, seed)->pd.DataFrame:
     rows,middle,group,classes,notes,unit = compared
     tally = np.stack([_tallies(r, group, classes) for r in (rows, middle)], axis=1)
     n_groups,per_class = len(tally),(tally[:, 0, :, 1, 1] > 0).sum(0)
-    drawn = _resampled(tally, n_boot if n_groups > 1 else 0,
-                       seed) if n_boot and n_groups > 1 else np.full((2, 2, len(classes) + 1, len(_MEASURES)), np.nan)
+    drawn = np.full((2, 2, len(classes) + 1, len(_MEASURES)), np.nan)
+    if n_boot and n_groups > 1: drawn = _resampled(tally, n_boot, seed)
     drawn[:, :, :-1][:, :, per_class < 2] = np.nan
     pairs = [*tally[:, 0, :, 1, 1].sum(0).astype(int), int(tally[:, 0, :, 1, 1].sum())]
     out = pd.DataFrame({"class": np.repeat([*classes, MEAN_ROW], len(_MEASURES)),
@@ -175,10 +175,10 @@ def _score_table(compared, n_boot, seed)->pd.DataFrame:
 
 def _interval_words(unit, n_groups, n_boot, seed)->str:
     "How the intervals were obtained, in words."
-    if n_groups < 2 or not n_boot:
-        return "no interval" + (f": one {unit or 'image'} alone can't say how much another would differ"
-                                if n_groups < 2 else "")
-    return f"95 % percentile bootstrap, {n_boot} resamples of {f'whole groups (column {unit}, {n_groups} of them)' if unit else 'single images'}, seed {seed}"
+    if n_groups < 2: return f"no interval: one {unit or 'image'} alone can't say how much another would differ"
+    if not n_boot: return "no interval"
+    whole = f"whole groups (column {unit}, {n_groups} of them)" if unit else "single images"
+    return f"95 % percentile bootstrap, {n_boot} resamples of {whole}, seed {seed}"
 
 # %% ../../nbs/66_evaluate.boxes.ipynb #f43e1821
 _TRUE,_FOUND = "#56b4e9","#e66100" # sky blue and orange: told apart by color-blind readers
@@ -197,27 +197,30 @@ def _image_with_boxes(file, size, true, found, thumb):
 
 def _example_rows(rows, label)->pd.DataFrame:
     "The best, the median and the worst pair of a class, with `kind`."
-    rows = rows[(rows["label"] == label) & (rows["true"] > 0)].sort_values(["best_iou", "top_iou"], ascending=False,
-        kind="stable")
+    rows = rows[(rows["label"] == label) & (rows["true"] > 0)]
+    rows = rows.sort_values(["best_iou", "top_iou"], ascending=False, kind="stable")
     n = len(rows)
     kinds = {n//2: "median", n - 1: "worst", 0: "best" if n > 1 else "the only one"}
     return rows.iloc[sorted(kinds)].assign(kind=[kinds[i] for i in sorted(kinds)])
 
 def _example_sheet(cases, pairs, boxes, files, size, thumb):
     "The cases of a class side by side."
-    pictures = [_image_with_boxes(files[c.path], size[c.path], pairs[c.path, c.label],
-                                  boxes[(boxes["path"] == c.path) & (boxes["label"] == c.label)],
-                                  thumb) for c in cases.itertuples()]
-    texts = [f"{c.kind}: IoU {c.best_iou:.2f}" +
-             (f", first box {c.top_iou:.2f}" if c.found > 1 else "") + f"\n{c.tp} of {c.true} found, " +
-             (f"{c.fp} false" if c.found else "no box") + f"\n{Path(c.path).name}" for c in cases.itertuples()]
+    pictures,texts = [],[]
+    for c in cases.itertuples():
+        mine = boxes[(boxes["path"] == c.path) & (boxes["label"] == c.label)]
+        pictures.append(_image_with_boxes(files[c.path], size[c.path], pairs[c.path, c.label], mine, thumb))
+        first = f", first box {c.top_iou:.2f}" if c.found > 1 else ""
+        wrong = f"{c.fp} false" if c.found else "no box"
+        texts.append(f"{c.kind}: IoU {c.best_iou:.2f}{first}\n{c.tp} of {c.true} found, {wrong}\n{Path(c.path).name}")
     return contact_sheet(pictures, texts, cols=3, thumb=thumb)
 
 # %% ../../nbs/66_evaluate.boxes.ipynb #61b390c3
 _MEANING = {
-    "box_acc_v2": "of the images with the class, the share whose best box overlaps a true one by 0.3, by 0.5 and by 0.7; mean of the three. MaxBoxAccV2 of Choe et al. (2020), but with the boxes as they are.",
+    "box_acc_v2": "of the images with the class, the share whose best box overlaps a true one by 0.3, by 0.5 and by 0.7; "
+                  "mean of the three. MaxBoxAccV2 of Choe et al. (2020), but with the boxes as they are.",
     "top_hit": "the share whose first box, the one with the highest score, overlaps a true one by 0.3.",
-    "pointing": "the share whose first box has its peak (its middle, where no peak is told) inside a true box: the pointing game of Zhang et al. (2018).",
+    "pointing": "the share whose first box has its peak (its middle, where no peak is given) inside a true box: "
+                "the pointing game of Zhang et al. (2018).",
     "recall": "of all true boxes, the share that is found: matched one to one with an overlap of 0.3.",
     "precision": "of all boxes found, the share that is matched so. Boxes on images that truly lack the class are wrong.",
     "boxes_per_image": "how many boxes of the class an image has, if it truly has the class.",
@@ -231,8 +234,9 @@ def _verdict(table)->str:
     "Are the boxes better than the middle? A sentence."
     row = table[(table["class"] == MEAN_ROW) & (table["measure"] == "box_acc_v2")].iloc[0]
     d,low,high = row[["difference", "difference_low", "difference_high"]]
-    said = "are better than" if low > 0 else "are worse than" if high < 0 else "can't be told from" if low == low else "stand, without an interval, beside"
-    text = f"In box accuracy the boxes {said} a box in the middle of the image: a difference of {d:+.2f}"
+    compared = "stand, without an interval, beside"
+    if low == low: compared = "are better than" if low > 0 else "are worse than" if high < 0 else "can't be told from"
+    text = f"In box accuracy the boxes {compared} a box in the middle of the image: a difference of {d:+.2f}"
     if low == low: text += f" ({low:+.2f} to {high:+.2f})"
     if low == low and row["groups"] < 10:
         text += f", as far as {row['groups']} {'images' if table.attrs['groups'] == 'image' else 'groups'} can tell"
@@ -241,10 +245,26 @@ def _verdict(table)->str:
 def _class_table(table)->pd.DataFrame:
     "A row a class, in each cell the value of the boxes and that of the centre boxes."
     cells = [f"{v:.2f} ({b:.2f})" for v,b in zip(table["value"], table["baseline"])]
-    wide = table.assign(cell=cells).pivot(index="class", columns="measure",
-                                          values="cell").loc[table["class"].unique(), list(_MEANING)].rename(columns=_readable)
+    wide = table.assign(cell=cells).pivot(index="class", columns="measure", values="cell")
+    wide = wide.loc[table["class"].unique(), list(_MEANING)].rename(columns=_readable)
     counts = table.drop_duplicates("class").set_index("class")[["pairs", "groups"]]
     return pd.concat([counts, wide], axis=1).reset_index()
+
+_INTRO = ("An overlap is intersection over union: what two boxes share, as part of what they cover together. "
+          "A centre box has 0.6 of the image's width and height; it knows the classes of each image and nothing else.")
+_LEGEND = ("True boxes are blue, found ones orange; the dot is the peak of the first. "
+           "IoU is that of the best found box.")
+
+def _scores_section(table, n_pairs, n_images)->tuple:
+    "The page's first section: heading, text, and the mean of the classes."
+    mean = table[table["class"] == MEAN_ROW].drop(columns=["class", "pairs", "groups"])
+    mean = mean.assign(measure=mean["measure"].map(_readable))
+    interval = ["95 % from", "to"]
+    mean.columns = ["measure", "boxes", *interval, "centre boxes", *interval, "difference", *interval]
+    basis = (f"On {n_pairs} pairs of an image and a class that it has, from {n_images} images. "
+             f"Intervals: {table.attrs['interval']}.")
+    text = "\n\n".join([_verdict(table), basis, *table.attrs["notes"]])
+    return "Scores", text, (mean, "Mean of the classes: each has one voice, however rare.")
 
 # %% ../../nbs/66_evaluate.boxes.ipynb #b689c79e
 def boxes_report(
@@ -261,32 +281,21 @@ def boxes_report(
     thumb=(360, 240), # Width and height of an example, pixels
     scores:pd.DataFrame=None, # What `wsol_scores` gave for these boxes, if it is known already
 )->Path: # The file
-    "Scores, their meaning and examples of each class on one self-contained page. Raises `BoxError`, `ManifestError` or `ImageError`."
+    "Scores, their meaning and examples of each class on one self-contained page. Raises `OceanError`."
     compared = _compared_boxes(boxes, truth, manifest, groups)
     table = _score_table(compared, n_boot, seed) if scores is None else scores
     boxes,pairs = ranked_boxes(boxes, manifest),true_pairs(truth, manifest)
     used = manifest[manifest["path"].astype(str).isin({p for p,_ in pairs})]
-    files,size = (dict(zip(used["path"].astype(str), o)) for o in (image_paths(used, manifest.attrs.get("folder")),
-        image_sizes(used)))
-    mean = table[table["class"] == MEAN_ROW].drop(columns=["class", "pairs",
-        "groups"]).assign(measure=lambda t: t["measure"].map(_readable))
-    mean.columns = ["measure", "boxes", "95 % from", "to", "centre boxes", "95 % from", "to", "difference", "95 % from",
-                    "to"]
-    rest = f"On {len(pairs)} pairs of an image and a class that it has, from {len(used)} images. Intervals: {table.attrs['interval']}."
-    sections = [("Scores", "\n\n".join([_verdict(table), rest, *table.attrs["notes"]]),
-                 (mean, "Mean of the classes: each has one voice, however rare.")),
-                ("What the measures mean", "An overlap is intersection over union: what two boxes share, as part of "
-                 "what they cover together. "
-                 "A centre box has 0.6 of the image's width and height; it is told the classes of each image and nothing else."
-                 + "".join(f"\n\n{_readable(k).capitalize()}: {v}" for k,v in _MEANING.items())),
-                ("Classes", "Boxes, and in brackets centre boxes. A pair is an image that has the class.",
-                 _class_table(table))]
+    files = dict(zip(used["path"].astype(str), image_paths(used, manifest.attrs.get("folder"))))
+    size = dict(zip(used["path"].astype(str), image_sizes(used)))
+    sections = [_scores_section(table, len(pairs), len(used)),
+                ("What the measures mean", _INTRO + "".join(f"\n\n{_readable(k).capitalize()}: {v}" for k,v in _MEANING.items())),
+                ("Classes", "Boxes, and in brackets centre boxes. A pair is an image that has the class.", _class_table(table))]
     for c in dict.fromkeys(c for _,c in pairs):
-        sections.append((f"{c}: examples", "True boxes are blue, found ones orange; the dot is the peak of the first. "
-                         "IoU is that of the best found box.",
-                         _example_sheet(_example_rows(compared[0], c), pairs, boxes, files, size, thumb)))
-    save_page(path, title,
-              [*sections, *extra, ("All numbers", "", table.assign(measure=table["measure"].map(_readable)))], intro)
+        sheet = _example_sheet(_example_rows(compared[0], c), pairs, boxes, files, size, thumb)
+        sections.append((f"{c}: examples", _LEGEND, sheet))
+    last = "All numbers", "", table.assign(measure=table["measure"].map(_readable))
+    save_page(path, title, [*sections, *extra, last], intro)
     return Path(path)
 
 def wsol_report(*args, **kwargs)->pd.DataFrame: # The table

@@ -111,7 +111,7 @@ def cam_maps(
     raw:bool=False, # The values themselves, with their sign, and neither ReLU nor division?
     bs:int=32, # Images at once
     num_workers:int=None, # Threads that read images; by default one a processor, at most 8
-)->torch.Tensor|pd.DataFrame: # Of a batch N x h x w (all classes: N x C x h x w); else path, target, label, score, error, cam
+)->torch.Tensor|pd.DataFrame: # Of a batch N x h x w, or N x C x h x w; else path, target, label, score, error, cam
     "Where a network sees a class, 0 to 1, on its feature map's own grid. Raises `OceanError`, a `ValueError`."
     if method not in METHODS: raise OceanError(f"no method {method!r}; there are {', '.join(METHODS)}")
     if bs < 1: raise OceanError(f"bs={bs}: must be 1 or more")

@@ -46,7 +46,7 @@ def stands_out(
     return (d - d.median()).clamp_min(0)
 
 # %% ../../nbs/53_explain.heatmaps.ipynb #b2269c94
-_SHARE = {"last": .5, "before": .25, "colour": .25} # exponents
+_SHARE = {"last": .5, "before": .25, "color": .25} # exponents
 
 def _last_stages(model, size):
     "The modules whose outputs are the last two feature maps, by name, with their channels"
@@ -70,14 +70,14 @@ def _recorded(stages):
     finally:
         for handle in handles: handle.remove()
 
-def _level(features):
-    "What stands out in the feature maps of one image's views, V x C x h x w; all views are judged by one usual. V x h x w, 0 to 1"
+def _unusual_features(features):
+    "What stands out in the feature maps of one image's views (V x C x h x w), all by one usual. V x h x w, 0 to 1"
     v,c,h,w = features.shape
     out = stands_out(features.permute(1, 0, 2, 3).reshape(c, -1)).reshape(v, h, w)
     return out/out.max().clamp_min(1e-12)
 
-def _colours(views, size):
-    "The same of the colours of V pictures, at half of `size`'s cells"
+def _unusual_colors(views, size):
+    "The same of the colors of V pictures, at half of `size`'s cells"
     small = [cv2.resize(o, (2*size[0], 2*size[1]), interpolation=cv2.INTER_AREA) for o in views]
     lab = np.stack([cv2.cvtColor(o, cv2.COLOR_RGB2LAB) for o in small]).astype(np.float32)
     out = stands_out(torch.from_numpy(lab).permute(3, 0, 1, 2).reshape(3, -1), ridge=.02).reshape(lab.shape[:3]).numpy()
@@ -103,7 +103,7 @@ def tile_boxes(
 
 # %% ../../nbs/53_explain.heatmaps.ipynb #3e57f8e9
 def _views_of(read, geometry, tiles, sizes, i):
-    "Item `i` in full, cut into views: size, the views' boxes, their pixels at each of `sizes` (sizes x V arrays); or an error"
+    "Item `i` cut into views: size, the views' boxes, their pixels at each of `sizes` (sizes x V arrays); or an error"
     pixels,_,error = read(i)
     if error is not None: return None,None,None,error
     size = (pixels.shape[1], pixels.shape[0])
@@ -116,8 +116,8 @@ def _views_of(read, geometry, tiles, sizes, i):
 def _upsampled(maps, size):
     "... x h x w as ... x size, 0 or more"
     flat = maps.reshape(-1, 1, *maps.shape[-2:]).float()
-    return torch.nn.functional.interpolate(flat, size=(size[1], size[0]), mode="bicubic",
-                                           align_corners=False).clamp_min(0).reshape(*maps.shape[:-2], size[1], size[0])
+    out = torch.nn.functional.interpolate(flat, size=size[::-1], mode="bicubic", align_corners=False).clamp_min(0)
+    return out.reshape(*maps.shape[:-2], *size[::-1])
 
 def _peak_1(maps, over):
     "Divided by the maximum over dimensions `over`; all zero stays so"
@@ -126,40 +126,41 @@ def _peak_1(maps, over):
 
 # %% ../../nbs/53_explain.heatmaps.ipynb #6b686e3d
 def _forward_maps(net, part, stages, views):
-    "Raw class maps, probabilities of all targets, and the last two feature maps of V pictures, sixteen at a time; None if numbers are not finite"
+    "Raw class maps, probabilities of all targets, and the last two feature maps of V pictures; None if not finite"
     seen = []
+    columns = lambda logits: torch.arange(part.start, part.stop, device=logits.device).expand(len(logits), -1)
     with _recorded(stages) as features:
         for i in range(0, len(views), 16):
             x = net.bundle.normalize(torch.from_numpy(np.stack(views[i:i+16])).permute(0, 3, 1, 2))
-            maps,logits,_,fine = raw_maps(net.model, x,
-                                          lambda logits: torch.arange(part.start, part.stop,
-                                          device=logits.device).expand(len(logits), -1))
+            maps,logits,_,fine = raw_maps(net.model, x, columns)
             if not fine.all(): return None
             seen.append({"maps": maps, "logits": logits, **features})
     out = {k: torch.cat([s[k] for s in seen]).float() for k in seen[0]}
     return out.pop("maps"),probabilities(out.pop("logits"), net.targets, net.multilabel, net.bundle.temperatures),out
 
 def _image_maps(net, part, stages, pixels, cell):
-    "Class maps (V x K x h x w), what stands out (V x h x w), on a grid of `cell`, and probabilities by target of one image's views; None if numbers are not finite"
-    cams,levels,p = 0,{"colour": _colours(pixels[0], cell)},None
+    "Class maps (V x K x h x w), what stands out (V x h x w) on a grid of `cell`, probabilities by target; or None"
+    cams,levels,p = 0,{"color": _unusual_colors(pixels[0], cell)},None
     for views in pixels:
         if (found := _forward_maps(net, part, stages, views)) is None: return None
         maps,probs,features = found
         cams,p = cams + _peak_1(_upsampled(maps.clamp_min(0), cell), (0, 2, 3)).cpu(),p or probs
         for k,o in features.items():
-            levels[k] = levels.get(k, 0) + _peak_1(_upsampled(_level(o), cell), (0, 1, 2)).cpu()
-    out = torch.stack([_peak_1(o, (0, 1, 2))**_SHARE[k] for k,o in levels.items()]).prod(0)**(1/sum(_SHARE[k]
-        for k in levels))
+            levels[k] = levels.get(k, 0) + _peak_1(_upsampled(_unusual_features(o), cell), (0, 1, 2)).cpu()
+    out = torch.stack([_peak_1(o, (0, 1, 2))**_SHARE[k] for k,o in levels.items()]).prod(0)
+    out = out**(1/sum(_SHARE[k] for k in levels))
     return _peak_1(cams, (0, 2, 3)).numpy(),_peak_1(out, (0, 1, 2)).numpy(),p
 
 # %% ../../nbs/53_explain.heatmaps.ipynb #e7697301
 def _laid_out(maps, boxes, size, cell):
-    "V x ... x h x w maps of views, laid over the whole image of `size` where they overlap by a weighted mean; ... x H x W, 0 outside of the views"
+    "Maps of views, V x ... x h x w, over the whole image, a weighted mean where views overlap; ... x H x W, 0 outside"
     view = boxes[0][2:] - boxes[0][:2]
     grid = np.maximum(np.round(np.array(size)*cell/view), 1)
     grid = tuple(np.round(grid*min(1, 2048/grid.max())).astype(int).tolist())
-    hill = (np.outer(*(np.minimum(np.arange(n) + .5, n - np.arange(n) - .5)
-                       for n in cell[::-1]))/max(cell)).astype(np.float32) + .01 if len(boxes) > 1 else np.ones(cell[::-1], np.float32)
+    hill = np.ones(cell[::-1], np.float32)
+    if len(boxes) > 1: # a tile counts most in its middle
+        from_edge = [np.minimum(np.arange(n) + .5, n - np.arange(n) - .5) for n in cell[::-1]]
+        hill = (np.outer(*from_edge)/max(cell)).astype(np.float32) + .01
     flat = maps.reshape(len(maps), -1, cell[1], cell[0])
     total,weight = np.zeros((flat.shape[1], grid[1], grid[0]), np.float32),np.zeros((grid[1], grid[0]), np.float32)
     for own,box in zip(flat, boxes):
@@ -175,8 +176,8 @@ def _laid_out(maps, boxes, size, cell):
 def _chosen(p, names, wanted, thresholds):
     "The classes that maps are wanted of: those asked for, or those that any view's prediction names"
     if wanted is not None: return wanted
-    named = p.argmax(1)[:, None] == np.arange(len(names)) if thresholds is None else p >= np.array([thresholds[c]
-        for c in names])
+    if thresholds is None: named = p.argmax(1)[:, None] == np.arange(len(names))
+    else: named = p >= np.array([thresholds[c] for c in names])
     return [c for c,there in zip(names, named.any(0)) if there]
 
 def _network_and_classes(model, classes, target, scales, tiles):
@@ -187,9 +188,9 @@ def _network_and_classes(model, classes, target, scales, tiles):
     wanted = None if classes is None else [str(c) for c in listify(classes)]
     if odd := [c for c in wanted or () if c not in names]:
         raise OceanError(f"no class {', '.join(odd)}; the classes of {target} are {', '.join(names)}")
-    if not len(listify(scales)) or not all(s > 0 for s in listify(scales)):
+    if not len(listify(scales)) or not all(isinstance(s, (int, float, np.number)) and s > 0 for s in listify(scales)):
         raise OceanError(f"scales={scales}: must be sizes in units of the network's own, above 0")
-    if tiles is not None and (len(tuple(tiles)) != 2 or min(tiles) < 1):
+    if tiles is not None and (len(listify(tiles)) != 2 or min(tiles) < 1):
         raise OceanError(f"tiles={tiles}: give columns and rows, each at least 1")
     return net,target,names,part,wanted
 
@@ -206,16 +207,16 @@ def seen_images(
     num_workers:int=None, # Threads that read images; by default one a processor, at most 8
     progress:bool=True, # Show a bar?
 ):
-    "Yields for each item: its row in the table, size (pixels), {class: (probability, class map, what stands out)}, why not. Raises `OceanError`."
+    "Yields for each item: its row, size (pixels), {class: (probability, class map, what stands out)}, why not."
     net,target,names,part,wanted = _network_and_classes(model, classes, target, scales, tiles)
     df,geometry = list_items(items),net.bundle.geometry
     sizes = [tuple(max(1, round(n*s)) for n in geometry.size) for s in listify(scales)]
     stages = _last_stages(net.model, geometry.size)
     cell = tuple(max(2, round(n/4)) for n in geometry.size)
-    read,workers = partial(_views_of, Reader(df, Geometry()), geometry, tiles,
-                           sizes),default_workers(len(df)) if num_workers is None else num_workers
-    for i,(size,boxes,pixels,error) in enumerate(tqdm(read_ahead(read, range(len(df)), workers, workers + 1),
-        total=len(df), unit="image", disable=not progress)):
+    read = partial(_views_of, Reader(df, Geometry()), geometry, tiles, sizes)
+    workers = default_workers(len(df)) if num_workers is None else num_workers
+    views = read_ahead(read, range(len(df)), workers, workers + 1)
+    for i,(size,boxes,pixels,error) in enumerate(tqdm(views, total=len(df), unit="image", disable=not progress)):
         row,found = df.iloc[i],{}
         if error is None and (found_maps := _image_maps(net, part, stages, pixels, cell)) is None:
             error = "the network gave no finite number for it"
@@ -255,19 +256,19 @@ def heat_maps(
     classes=None, # Classes to map, as a name or a list; None for those that the network names in an image
     mix:float=MIX, # Part of the class map, in [0, 1]; the rest is what stands out
     **kwargs, # `target`, `scales`, `tiles`, `num_workers`, `progress`, as for `seen_images`
-)->pd.DataFrame: # A row for each image x class: path, label, score (probability), heat (h x w, 0 to 1, over the whole image), width, height, error
-    "Where the classes are in whole images. Raises `OceanError` for what it can't take; a bad image has a row with `error`."
+)->pd.DataFrame: # A row an image and class: path, label, score, heat (h x w, of the whole image), width, height, error
+    "Where the classes are in whole images. Raises `OceanError`; a bad image has a row with `error`."
     check_mix(mix)
     rows = []
     for item,size,found,error in seen_images(model, items, classes, **kwargs):
         own = {k: item[k] for k in ("path", "time", "image") if k in item}
-        if error is not None:
-            rows.append({**own, "label": None, "score": np.nan, "heat": None, "width": np.nan, "height": np.nan,
-                         "error": error})
-        rows += [{**own, "label": c, "score": p, "heat": mixed(cam, prior, mix), "width": size[0], "height": size[1],
-                  "error": None} for c,(p,cam,prior) in found.items()]
+        if error is not None: rows.append({**own, "error": error})
+        for c,(p,cam,prior) in found.items():
+            heat = mixed(cam, prior, mix)
+            rows.append({**own, "label": c, "score": p, "heat": heat, "width": size[0], "height": size[1]})
     columns = ["path", "label", "score", "heat", "width", "height", "error"]
     out = pd.DataFrame(rows, columns=[*columns, *(c for c in ("time", "image") if rows and c in rows[0])])
+    for c in ("label", "heat", "error"): out[c] = out[c].astype(object).where(out[c].notna(), None)
     out.attrs = {k: v for k,v in getattr(items, "attrs", {}).items() if k == "folder"}
     return out
 
@@ -277,7 +278,7 @@ def heat_boxes(
     threshold:float, # Part of the map's maximum, in (0, 1]
     size, # Width and height of the image, pixels
     min_area:float=0, # Smallest part to keep, as a share of the image's area
-)->np.ndarray: # N x 7: x0, y0, x1, y1, score (the part's maximum), x and y of that maximum, image pixels; highest score first
+)->np.ndarray: # N x 7: x0, y0, x1, y1, score (the part's maximum), its x and y, image pixels; highest score first
     "A box round each connected part of a map that reaches `threshold` times its maximum."
     return np.array([row for row,_ in heat_parts(heat, threshold, size, min_area)]).reshape(-1, 7)
 
@@ -287,16 +288,16 @@ def heat_parts(heat, threshold, size, min_area=0)->list:
     low,top = (heat.min(), heat.max()) if heat.size else (0, 0)
     if not top > 0 or top - low <= 1e-6*top: return []
     h,w = heat.shape
-    n,parts,stats,_ = cv2.connectedComponentsWithStats((heat >= max(threshold*top,
-        np.finfo(np.float32).tiny)).astype(np.uint8), connectivity=8)
+    cut = heat >= max(threshold*top, np.finfo(np.float32).tiny)
+    n,parts,stats,_ = cv2.connectedComponentsWithStats(cut.view(np.uint8), connectivity=8)
     across,down,out = size[0]/w,size[1]/h,[]
     for k in range(1, n):
         l,t,bw,bh,area = stats[k]
         if area < min_area*h*w: continue
         part = parts[t:t+bh, l:l+bw] == k
         y,x = np.unravel_index(np.where(part, heat[t:t+bh, l:l+bw], -1).argmax(), part.shape)
-        out.append((np.array([l*across, t*down, (l + bw)*across, (t + bh)*down, heat[t+y, l+x], (l + x + .5)*across,
-                              (t + y + .5)*down]), part))
+        box = l*across, t*down, (l + bw)*across, (t + bh)*down
+        out.append((np.array([*box, heat[t+y, l+x], (l + x + .5)*across, (t + y + .5)*down]), part))
     return sorted(out, key=lambda o: -o[0][4])
 
 # %% ../../nbs/53_explain.heatmaps.ipynb #7a502d39

@@ -36,7 +36,7 @@ def _refuse_unknown(classes, target, names, where):
                          f"{', '.join(names)}")
 
 def _chosen_fit(net, target, names, fit):
-    "The fit to use: the one given, else the bundle's for this target. Raises `OceanError` for one of another target or other classes."
+    "The fit given, else the bundle's for this target. Raises `OceanError` for one of another target or other classes."
     if fit is None: fit = (net.bundle.config.get("localization") or {}).get(target) if net.bundle else None
     if fit is None: return None
     if not isinstance(fit, dict) or not isinstance(fit.get("classes"), dict):
@@ -51,8 +51,8 @@ def _class_rules(target, names, threshold, mix, fit):
     "{class: (threshold or 'otsu', mix)}. Raises `OceanError` for a threshold that isn't one, or of an unknown class."
     own = (fit or {}).get("classes", {})
     if threshold == "fitted" and not own:
-        raise OceanError("threshold='fitted': nothing is fitted for this model; fit with fit_threshold, train on boxes, "
-                         "or choose 'otsu' or a number")
+        raise OceanError("threshold='fitted': nothing is fitted for this model; fit with fit_threshold, "
+                         "train on boxes, or choose 'otsu' or a number")
     if isinstance(threshold, dict): _refuse_unknown(threshold, target, names, "threshold")
     else: threshold = dict.fromkeys(names, threshold)
     out = {}
@@ -69,25 +69,26 @@ def _class_rules(target, names, threshold, mix, fit):
 def _in_pixels(part, xy):
     "A part's cells as true or false for each pixel of its box"
     (l,t,r,b),(h,w) = xy,part.shape
-    rows,columns = (np.minimum(((np.arange(max(1, round(hi - lo))) + .5)*n/max(1, round(hi - lo))).astype(int), n - 1)
-                    for lo,hi,n in ((t, b, h), (l, r, w)))
-    return part[np.ix_(rows, columns)]
+    def cells(low, high, n):
+        pixels = max(1, round(high - low))
+        return np.minimum(((np.arange(pixels) + .5)*n/pixels).astype(int), n - 1)
+    return part[np.ix_(cells(t, b, h), cells(l, r, w))]
 
 def localize(
     model, # A `Bundle`, or a learner
     items, # Anything that `list_items` takes: paths, a folder, a manifest, images, a video
-    classes=None, # Classes to find, predicted or not, as a name or a list; None for those that the network names in an image
+    classes=None, # Classes to find, as a name or a list; None for those that the network names in an image
     target:str=None, # Whose classes; needed where the network has several targets
-    threshold=None, # "otsu", "fitted", a part of the map's maximum in (0, 1], or {class: one of these}; None takes the fitted one where there is one, else Otsu's
-    mix:float=None, # Part of the class map in the heat map, in [0, 1]; None takes the fitted one where there is one, else 0.25
-    scales=None, # Input sizes in units of the network's own; None takes those of the fit, else 1, 1.5 and 2
-    tiles=None, # Columns and rows to cut each image into, for small things; None takes those of the fit, else none; 0 for none
-    fit:dict=None, # What `fit_threshold` gave; None takes what the bundle holds
-    min_area:float=None, # Smallest part of the map that becomes a box, as a share of the image's area; None takes 0.002, with tiles 0.02 of a tile
-    masks:bool=False, # Add `mask`: which pixels of its box belong to the part, an array of the box's height x width
+    threshold:str|float|dict|None=None, # "otsu", "fitted", a part of the maximum, or by class; None: fitted, else Otsu's
+    mix:float=None, # Part of the class map in the heat map, in [0, 1]; None: the fitted one, else 0.25
+    scales=None, # Input sizes in units of the network's own; None: those of the fit, else 1, 1.5 and 2
+    tiles=None, # Columns and rows to cut images into, for small things; None: those of the fit; 0 for none
+    fit:dict=None, # What `fit_threshold` gave; None: what the bundle holds
+    min_area:float=None, # Smallest box, as a share of the image's area; None: 0.002, with tiles 0.02 of a tile
+    masks:bool=False, # Add `mask`: which pixels of its box belong to the part, height x width
     num_workers:int=None, # Threads that read images; by default one a processor, at most 8
     progress:bool=True, # Show a bar?
-)->pd.DataFrame: # Boxes with `peak_x` and `peak_y`, pixels; `attrs`: errors, a list of (path, reason) of images that could not be looked at, and thresholds
+)->pd.DataFrame: # Boxes with `peak_x` and `peak_y`, pixels; `attrs`: thresholds, and errors, a list of (path, reason)
     "Where the classes are, without a box label ever seen in training. Raises `OceanError` for what it can't take."
     if mix is not None: check_mix(mix)
     net = known_network(model)
@@ -105,16 +106,15 @@ def localize(
         for c,(p,cam,prior) in found.items():
             heat,cut = mixed(cam, prior, rules[c][1]),rules[c][0]
             highest = heat.max()
-            for (*xy,peak,x,y),part in heat_parts(heat, otsu(heat) if cut == "otsu" else cut, size,
-                _smallest_share(tiles, min_area)):
+            if cut == "otsu": cut = otsu(heat)
+            for (*xy,peak,x,y),part in heat_parts(heat, cut, size, _smallest_share(tiles, min_area)):
                 row = {**own, "label": c, **dict(zip(BOX_COLUMNS[2:6], xy)), "score": p*peak/highest,
                        "annotator": "model", "peak_x": x, "peak_y": y}
                 rows.append({**row, "mask": _in_pixels(part, xy)} if masks else row)
     columns = [*BOX_COLUMNS, "peak_x", "peak_y", *(["time"] if "time" in df else []), *(["mask"] if masks else [])]
     out = pd.DataFrame(rows, columns=columns).astype({c: float for c in (*BOX_COLUMNS[2:7], "peak_x", "peak_y")})
-    out.attrs = {k: v for k,v in df.attrs.items()
-                 if k == "folder"} | {"classes": [c for c in names if classes is None or c in listify(classes)],
-                                      "errors": errors}
+    out.attrs = {k: v for k,v in df.attrs.items() if k == "folder"}
+    out.attrs |= {"classes": [c for c in names if classes is None or c in listify(classes)], "errors": errors}
     out.attrs["thresholds"] = {c: rules[c][0] for c in out.attrs["classes"]}
     return out
 
@@ -122,7 +122,7 @@ def localize(
 THRESHOLDS,MIXES = tuple(np.round(np.arange(.05, .96, .05), 2).tolist()),(0., .1, .25, .5, .75, 1.)
 
 def _threshold_scores(heat, true, size, min_area=MIN_AREA):
-    "For each of `THRESHOLDS`: overlap (IoU) of the best box, of the first, how many boxes, how many are true, and at each of `IOUS` how many match one to one"
+    "At each of `THRESHOLDS`: IoU of the best and the first box, boxes, true boxes, one-to-one matches at each of `IOUS`"
     out = []
     for t in THRESHOLDS:
         found = heat_boxes(heat, t, size, min_area)
@@ -138,9 +138,9 @@ def _best_threshold(merits, mixes)->dict:
     f1 = np.mean([2*r.sum(0)/np.maximum(found.sum(0) + true.sum(0), 1) for r in right], 0)
     score = accuracy + top + f1
     m,t = (among := np.argwhere(score >= score.max() - 1e-9))[len(among)//2]
+    figures = {"box_accuracy": accuracy, "first_box_accuracy": top, "f1": f1}
     return {"threshold": THRESHOLDS[t], "mix": mixes[m], "images": len(merits),
-            **{k: round(float(o[m, t]), 4) for k,o in (("box_accuracy", accuracy), ("first_box_accuracy", top),
-                                                       ("f1", f1))}}
+            **{k: round(float(o[m, t]), 4) for k,o in figures.items()}}
 
 # %% ../../nbs/54_explain.localize.ipynb #3d3b4527
 def fit_threshold(
@@ -156,7 +156,7 @@ def fit_threshold(
     num_workers:int=None, # Threads that read images; by default one a processor, at most 8
     progress:bool=True, # Show a bar?
 )->dict: # target, scales, tiles, classes: {class: threshold, mix, images, box_accuracy, first_box_accuracy, f1}
-    "Thresholds and mixes for `localize` and for a bundle, one a class. Raises `OceanError` for no boxes, `SplitError` for images that are held out, `BoxError`."
+    "Thresholds and mixes for `localize`, one a class. Raises `OceanError`, `BoxError`, `SplitError` for held-out images."
     net = known_network(model)
     net = net._replace(bundle=network_bundle(net))
     target,names,_ = target_part(net, target)
@@ -177,5 +177,5 @@ def fit_threshold(
             merits[c].append([_threshold_scores(mixed(cam, prior, m), xy, size, _smallest_share(tiles)) for m in mixes])
     fitted = {c: _best_threshold(np.array(o), mixes) for c,o in merits.items() if o}
     if not fitted: raise OceanError(f"none of the {len(some)} images with boxes could be looked at; are they readable?")
-    return {"target": target, "scales": listify(scales), "tiles": None if tiles is None else list(tiles),
-            "classes": fitted}
+    tiles = None if tiles is None else list(tiles)
+    return {"target": target, "scales": listify(scales), "tiles": tiles, "classes": fitted}

@@ -157,7 +157,8 @@ def network_bundle(
     if net.bundle: return net.bundle
     if net.learn is None or not net.targets:
         what = "this learner's classes have no names (its dls.vocab)"
-        if net.learn is None: what = "a bare network knows neither its classes nor how images are cropped and normalized"
+        if net.learn is None:
+            what = "a bare network knows neither its classes nor how images are cropped and normalized"
         raise OceanError(f"{what}; give a bundle, or a learner with classes")
     geometry,mean,std = _loaders_view(net.learn.dls)
     config = {"architecture": type(net.model).__name__, "targets": net.targets, "multilabel": list(net.multilabel),
@@ -195,5 +196,5 @@ def check_unlearnt(
         trained = {str(p) for p in image_paths(own[own["split"] == "train"])}
         learnt |= [str(p) in trained for p in image_paths(df)]
     if learnt.any():
-        raise OceanError(f"{learnt.sum()} of {len(df)} images trained the model, which knows them better than any others: "
-                         f"{few(df['path'][learnt])}; {purpose} on images that did not, such as the validation part")
+        raise OceanError(f"{learnt.sum()} of {len(df)} images trained the model, which knows them better than "
+                         f"any others: {few(df['path'][learnt])}; {purpose} on images that did not, such as the validation part")
