@@ -55,7 +55,7 @@ def match_boxes(
     truth:pd.DataFrame, # True boxes
     iou:float=.3, # Overlap of a match, in (0, 1]
 )->pd.DataFrame: # A row an image and class of either: path, label, true, found, tp, fp, missed, best_iou, top_iou
-    "One-to-one matches by score; recall is `tp.sum()/true.sum()`, precision `tp.sum()/found.sum()`. Raises `OceanError`."
+    "One-to-one matches by score; recall is `tp.sum()/true.sum()`, precision `tp.sum()/found.sum()`. Raises `BoxError`."
     if not 0 < iou <= 1: raise OceanError(f"iou={iou}: must be in (0, 1]")
     names,folder = {},truth.attrs.get("folder")
     for table in (truth, boxes):
@@ -216,13 +216,13 @@ def _example_sheet(cases, pairs, boxes, files, size, thumb):
 
 # %% ../../nbs/66_evaluate.boxes.ipynb #61b390c3
 _MEANING = {
-    "box_acc_v2": "of the images with the class, the share whose best box overlaps a true one by 0.3, by 0.5 and by 0.7; "
+    "box_acc_v2": "of the images with the class, the share whose best box overlaps a true one by 0.3, 0.5 and 0.7; "
                   "mean of the three. MaxBoxAccV2 of Choe et al. (2020), but with the boxes as they are.",
     "top_hit": "the share whose first box, the one with the highest score, overlaps a true one by 0.3.",
     "pointing": "the share whose first box has its peak (its middle, where no peak is given) inside a true box: "
                 "the pointing game of Zhang et al. (2018).",
     "recall": "of all true boxes, the share that is found: matched one to one with an overlap of 0.3.",
-    "precision": "of all boxes found, the share that is matched so. Boxes on images that truly lack the class are wrong.",
+    "precision": "of all boxes found, the share that is matched so. Boxes on images without the class are wrong.",
     "boxes_per_image": "how many boxes of the class an image has, if it truly has the class.",
 }
 
@@ -288,9 +288,11 @@ def boxes_report(
     used = manifest[manifest["path"].astype(str).isin({p for p,_ in pairs})]
     files = dict(zip(used["path"].astype(str), image_paths(used, manifest.attrs.get("folder"))))
     size = dict(zip(used["path"].astype(str), image_sizes(used)))
+    meanings = "".join(f"\n\n{_readable(k).capitalize()}: {v}" for k,v in _MEANING.items())
+    note = "Boxes, and in brackets centre boxes. A pair is an image that has the class."
     sections = [_scores_section(table, len(pairs), len(used)),
-                ("What the measures mean", _INTRO + "".join(f"\n\n{_readable(k).capitalize()}: {v}" for k,v in _MEANING.items())),
-                ("Classes", "Boxes, and in brackets centre boxes. A pair is an image that has the class.", _class_table(table))]
+                ("What the measures mean", _INTRO + meanings),
+                ("Classes", note, _class_table(table))]
     for c in dict.fromkeys(c for _,c in pairs):
         sheet = _example_sheet(_example_rows(compared[0], c), pairs, boxes, files, size, thumb)
         sections.append((f"{c}: examples", _LEGEND, sheet))

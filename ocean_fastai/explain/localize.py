@@ -79,7 +79,7 @@ def localize(
     items, # Anything that `list_items` takes: paths, a folder, a manifest, images, a video
     classes=None, # Classes to find, as a name or a list; None for those that the network names in an image
     target:str=None, # Whose classes; needed where the network has several targets
-    threshold:str|float|dict|None=None, # "otsu", "fitted", a part of the maximum, or by class; None: fitted, else Otsu's
+    threshold:str|float|dict|None=None, # "otsu", "fitted", a part of the maximum, or by class; None: fitted, else Otsu
     mix:float=None, # Part of the class map in the heat map, in [0, 1]; None: the fitted one, else 0.25
     scales=None, # Input sizes in units of the network's own; None: those of the fit, else 1, 1.5 and 2
     tiles=None, # Columns and rows to cut images into, for small things; None: those of the fit; 0 for none
@@ -122,7 +122,7 @@ def localize(
 THRESHOLDS,MIXES = tuple(np.round(np.arange(.05, .96, .05), 2).tolist()),(0., .1, .25, .5, .75, 1.)
 
 def _threshold_scores(heat, true, size, min_area=MIN_AREA):
-    "At each of `THRESHOLDS`: IoU of the best and the first box, boxes, true boxes, one-to-one matches at each of `IOUS`"
+    "At each of `THRESHOLDS`: IoU of the best and first box, boxes, true boxes, one-to-one matches at each of `IOUS`"
     out = []
     for t in THRESHOLDS:
         found = heat_boxes(heat, t, size, min_area)
@@ -156,7 +156,7 @@ def fit_threshold(
     num_workers:int=None, # Threads that read images; by default one a processor, at most 8
     progress:bool=True, # Show a bar?
 )->dict: # target, scales, tiles, classes: {class: threshold, mix, images, box_accuracy, first_box_accuracy, f1}
-    "Thresholds and mixes for `localize`, one a class. Raises `OceanError`, `BoxError`, `SplitError` for held-out images."
+    "Thresholds and mixes for `localize`, one a class. Raises `OceanError`, or `SplitError` for held-out images."
     net = known_network(model)
     net = net._replace(bundle=network_bundle(net))
     target,names,_ = target_part(net, target)

@@ -197,4 +197,5 @@ def check_unlearnt(
         learnt |= [str(p) in trained for p in image_paths(df)]
     if learnt.any():
         raise OceanError(f"{learnt.sum()} of {len(df)} images trained the model, which knows them better than "
-                         f"any others: {few(df['path'][learnt])}; {purpose} on images that did not, such as the validation part")
+                         f"any others: {few(df['path'][learnt])}; {purpose} on images that did not, "
+                         "such as the validation part")
