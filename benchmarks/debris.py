@@ -83,9 +83,9 @@ def cut(maps, paths, thresholds):
 
 def best_thresholds(maps, paths, boxes):
     "For each class the threshold that `fit_threshold` would choose on these images."
-    from ocean_fastai.explain.localize import _fitted, _merit
+    from ocean_fastai.explain.localize import _best_threshold, _threshold_scores
     true = true_pairs(boxes)
-    return {c: _fitted(np.array([[_merit(m, true[p, c], size)] for (p, k), (m, _, size) in maps.items() if k == c and p in paths]), (1.,))["threshold"] for c in CLASSES}
+    return {c: _best_threshold(np.array([[_threshold_scores(m, true[p, c], size)] for (p, k), (m, _, size) in maps.items() if k == c and p in paths]), (1.,))["threshold"] for c in CLASSES}
 
 
 def main():
