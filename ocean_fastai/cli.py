@@ -155,9 +155,8 @@ def _finding(commands):
 # %% ../nbs/99_cli.ipynb #00254318
 def _job(command):
     "The function that a command calls; importing it takes seconds, so not before it is needed."
-    from ocean_fastai.jobs import draw, find, judge, train
-    homes = {"demo": draw, "compare": judge, "localize": find, "score": find}
-    return getattr(homes.get(command, train), command.replace("-", "_"))
+    from ocean_fastai import jobs
+    return getattr(jobs, command.replace("-", "_"))
 
 def parser(
 )->argparse.ArgumentParser: # Of all sub-commands
