@@ -6,8 +6,8 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/core.html.md"""
 
 # %% auto #0
 __all__ = ['SEED', 'VOCABS', 'OceanError', 'ManifestError', 'SplitError', 'AugmentError', 'WeightsError', 'BoxError',
-           'BundleError', 'ImageError', 'canonical', 'class_colours', 'atomic_path', 'atomic_folder', 'content_hash',
-           'file_hash', 'renamed']
+           'BundleError', 'ImageError', 'canonical', 'class_colours', 'atomic_path', 'atomic_folder', 'printable',
+           'content_hash', 'file_hash', 'renamed']
 
 # %% ../nbs/00_core.ipynb #bea0cb2d
 import hashlib
@@ -98,7 +98,8 @@ def atomic_path(
     "A temporary path beside `path`, renamed to it when the block ends well, removed when it doesn't. Makes the parent folders."
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle,name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=path.suffix if suffix is None else suffix, dir=path.parent)
+    suffix = path.suffix if suffix is None else suffix
+    handle,name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=suffix if len(suffix) < 20 else "", dir=path.parent)
     os.close(handle)
     temp = Path(name)
     try:
@@ -130,12 +131,19 @@ def atomic_folder(
         os.replace(temp, path)
     finally: shutil.rmtree(temp, ignore_errors=True)
 
+# %% ../nbs/00_core.ipynb #f1e0a002
+def printable(
+    text, # Anything, such as the name of a file
+)->str: # The same; a byte that is not UTF-8 as `\\udc80` to `\\udcff`
+    "Text that can be printed and written, whatever a file's name holds."
+    return str(text).encode("utf-8", "backslashreplace").decode("utf-8")
+
 # %% ../nbs/00_core.ipynb #de81b0ac
 def content_hash(
     obj, # Bytes, or anything that JSON can hold
 )->str: # 64 hexadecimal digits
     "SHA-256 of bytes, or of an object's canonical JSON (keys sorted)."
-    if not isinstance(obj, bytes): obj = json.dumps(obj, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    if not isinstance(obj, bytes): obj = json.dumps(obj, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
     return hashlib.sha256(obj).hexdigest()
 
 def file_hash(

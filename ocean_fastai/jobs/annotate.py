@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from fastcore.basics import listify
 
-from ..annotate.pseudo import pseudo_label as borrow
+from ..annotate.pseudo import pseudo_label as fill_cells
+from ..core import renamed
 from ..data.manifest import cell_texts, load_manifest, save_manifest
 from ..data.splits import group_column, group_numbers, split_frames, split_hash
 from ..infer.bundle import load_bundle
@@ -22,20 +23,24 @@ from .base import check_free, watched, writing
 from .data import labelled_targets, manifest_with_targets
 
 # %% ../../nbs/97_jobs.annotate.ipynb #2aa134f9
-def _split_as_trained(df, model, valid, by):
+_OTHER_SPLIT = ("this is not the split that the model was trained with, so its validation images may have trained it, and the share "
+                "that is right be too good: give a manifest with the column split of the training (as in RUN/split.csv)")
+
+def _split_as_trained(df, model, valid, groups):
     "The manifest with its own split, or with that which `train` makes of its labelled rows; the others go with their group. Warns if the model was trained with another one."
     names = labelled_targets(df, model.targets)
     labelled = np.any([np.zeros(len(df), bool), *((cell_texts(df[t]) != "").to_numpy() for t in names)], axis=0)
     if not labelled.any(): return df if "split" in df else df.assign(split="train")
     if "split" not in df:
-        rows = split_frames(df[labelled], valid, by=by, stratify=names)
-        group = group_numbers(df, group_column(df, by))
+        rows = split_frames(df[labelled], valid, by=groups, stratify=names)
+        group = group_numbers(df, group_column(df, groups))
         held = set(group[labelled][(rows["split"] == "valid").to_numpy()])
         df = df.assign(split=np.where(np.isin(group, list(held)), "valid", "train"))
-    if (was := model.config.get("split_hash")) and (set(names) != set(model.targets) or split_hash(df[labelled], names) != was):
-        warnings.warn("this is not the split that the model was trained with, so its validation images may have trained it, and the share that is right be too good: give a manifest with the column split of the training (RUN/split.csv tells it)")
+    was = model.config.get("split_hash")
+    if was and (set(names) != set(model.targets) or split_hash(df[labelled], names) != was): warnings.warn(_OTHER_SPLIT)
     return df
 
+@renamed(by="groups")
 def pseudo_label(
     bundle, # Folder of a trained model
     manifest, # A manifest file (.csv, .parquet); a target's column may be absent
@@ -43,14 +48,17 @@ def pseudo_label(
     target=None, # Targets to fill; by default all of the model's
     threshold:float=.9, # Calibrated probability that is sure enough
     valid:float=.2, # Share of the labelled images for validation, where the manifest has no `split`
-    by:str="auto", # What stays together in that split
+    groups:str="auto", # What stays together in that split
+    images=None, # Folder that relative paths start at; by default that of the file
+    device:str=None, # "cpu", "cuda", ...; by default CUDA where there is one
 )->pd.DataFrame: # The manifest written
     "Fill a manifest's empty cells with what a model is sure of. Raises `OceanError` for bad input."
     check_free(out, "choose another file with --out")
-    model = load_bundle(bundle)
+    model = load_bundle(bundle, device)
     names = listify(target) or list(model.targets)
-    df = manifest_with_targets(manifest, [*model.targets, *names])
-    df = _split_as_trained(df.assign(**{t: None for t in names if t not in df}), model, valid, by)
-    with writing(out): path = save_manifest(borrow(model, df, threshold, names, progress=watched()), out)
-    print(f"{path}: labels of a model say `pseudo` in the column {', '.join(f'{t}_source' for t in names)}; no figure is made of them")
+    df = manifest_with_targets(manifest, [*model.targets, *names], images)
+    df = _split_as_trained(df.assign(**{t: None for t in names if t not in df}), model, valid, groups)
+    with writing(out): path = save_manifest(fill_cells(model, df, threshold, names, progress=watched()), out)
+    sources = ", ".join(f"{t}_source" for t in names)
+    print(f"{path}: labels of a model say `pseudo` in the column {sources}; no figure is made of them")
     return load_manifest(path)

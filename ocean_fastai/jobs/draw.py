@@ -90,7 +90,8 @@ def demo(
     df = draw_dataset(home/"data", _DEMO["n"], _DEMO["size"], _DEMO["videos"], masks=False, progress=watched())
     df = split_frames(df, valid=.2, test=.25, by="video", stratify="floor")
     save_manifest(df, home/"data"/"floor.csv")
-    train(home/"data"/"floor.csv", home/"run", "floor", arch=_DEMO["arch"], weights="none", size=_DEMO["input"], head_epochs=0, body_epochs=_DEMO["epochs"], bs=16)
+    train(home/"data"/"floor.csv", home/"run", "floor", arch=_DEMO["arch"], weights="none", size=_DEMO["input"], crop=.667,
+          head_epochs=0, body_epochs=_DEMO["epochs"], bs=16)
     preds = predict(home/"run"/"bundle", home/"data"/"images", home/"predictions.csv")
     result,score = _demo_result(df, home)
     table = preds.head(8).assign(path=[Path(p).name for p in preds["path"].head(8)])

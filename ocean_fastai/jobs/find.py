@@ -19,15 +19,17 @@ from fastcore.basics import listify
 from PIL import Image, ImageDraw
 from tqdm.auto import tqdm
 
-from ..core import OceanError, atomic_path, class_colours, content_hash
+from ..core import OceanError, atomic_path, class_colours, content_hash, printable
 from ..data.boxes import outline_box, write_coco
 from ..data.manifest import few, image_paths
 from ..explain.cam import known_network, target_part
 from ..explain.localize import localize as find_boxes
 from ..geometry import Geometry, parse_size
 from ..infer.bundle import load_bundle
-from ..infer.items import Reader, list_items
+from ..infer.items import Reader
 from .base import begun, claimed, new_note, now, save_note, watched, writing
+from .data import read_items
+from .results import read_against
 from ..pages import contact_sheet
 
 # %% ../../nbs/96_jobs.find.ipynb #d0c01007
@@ -62,45 +64,53 @@ def overlay(
     return out
 
 # %% ../../nbs/96_jobs.find.ipynb #1387e9ed
-def _threshold(said):
+def _threshold(value):
     "What was typed as a threshold, as `localize` takes it. Raises `OceanError`."
-    if said in (None, "otsu", "fitted") or isinstance(said, (float, dict)): return said
-    try: return float(said)
-    except ValueError: raise OceanError(f"--threshold {said}: give otsu, fitted, or a part of the map's maximum such as 0.5") from None
+    if value in (None, "otsu", "fitted") or isinstance(value, (float, dict)): return value
+    try: return float(value)
+    except ValueError: raise OceanError(f"--threshold {value}: give otsu, fitted, or a part of the map's maximum such as 0.5") from None
 
-def _scales(said):
+def _scales(value):
     "What was typed as scales. Raises `OceanError`."
-    try: return None if said is None else [float(s) for s in listify(said)]
-    except ValueError: raise OceanError(f"--scales {','.join(map(str, said))}: give numbers such as 1,1.5,2") from None
+    try: return None if value is None else [float(s) for s in listify(value)]
+    except ValueError: raise OceanError(f"--scales {','.join(map(str, value))}: give numbers such as 1,1.5,2") from None
 
-def _tiles(said):
+def _tiles(value):
     "What was typed as tiles: columns and rows. Raises `OceanError`."
-    if said is None: return None
-    try: return parse_size(said)
-    except OceanError as e: raise OceanError(f"--tiles {said}: give columns and rows, such as 6x3") from e
+    if value is None: return None
+    try: return parse_size(value)
+    except OceanError as e: raise OceanError(f"--tiles {value}: give columns and rows, such as 6x3") from e
 
 # %% ../../nbs/96_jobs.find.ipynb #b5b3f209
 PART,_SHOWN = 100,24
+_NAME = 180  # Bytes of an image's name in that of its overlay; a file's name has at most 255
 
 def _name(i, row):
     "File name of an image's overlay."
     t = "" if pd.isna(row.get("time", np.nan)) else f"_{row['time']:.2f}s"
-    return f"{i:06d}_{PurePath(row['path']).stem}{t}.jpg"
+    stem = os.fsencode(PurePath(row["path"]).stem)[:_NAME].decode("utf-8", "ignore")
+    return f"{i:06d}_{stem}{t}.jpg"
 
 def _done(out, k): return out/"parts"/f"{k:06d}.csv"
 
-def _part(out, model, df, k, options):
+def _read_boxes(path):
+    "A table of boxes as `localize` writes it; a class may be called NA."
+    return pd.read_csv(path, dtype={"path": str, "label": str, "annotator": str}, keep_default_na=False, na_values=[""])
+
+def _part(out, model, df, k, options, min_score):
     "Boxes and overlays of one part of the images, written; returns the thresholds, and {path: why it could not be looked at}."
     some = df.iloc[k*PART:(k + 1)*PART].reset_index(drop=True)
     some.attrs = df.attrs
     boxes = find_boxes(model, some, masks=True, progress=False, **options)
+    if min_score is not None: boxes = boxes[boxes["score"] >= min_score]
     key = ["path", "time"] if "time" in boxes else ["path"]
     own,read = dict(list(boxes.groupby(key))),Reader(some, Geometry())
     for i,row in enumerate(some.to_dict("records")):
         pixels,*_ = read(i)
         if pixels is None: continue
+        mine = own.get(tuple(printable(row[c]) if c == "path" else row[c] for c in key), boxes[:0])
         with atomic_path(out/"overlays"/_name(k*PART + i, row)) as temp:
-            overlay(pixels, own.get(tuple(row[c] for c in key), boxes[:0]), boxes.attrs["classes"]).save(temp, "JPEG", quality=85)
+            overlay(pixels, mine, boxes.attrs["classes"]).save(temp, "JPEG", quality=85)
     with atomic_path(_done(out, k)) as temp: boxes.drop(columns="mask").to_csv(temp, index=False)
     return boxes.attrs["thresholds"],dict(boxes.attrs["errors"])
 
@@ -110,62 +120,92 @@ def _sheet(out, df, boxes):
     best = boxes.sort_values("score", ascending=False, kind="stable").drop_duplicates("path")
     if best.empty: return
     best = best.iloc[np.unique(np.linspace(0, len(best) - 1, min(_SHOWN, len(best))).round().astype(int))]
-    rows = df.reset_index(names="i").merge(best, on=["path", "time"] if "time" in best else "path", suffixes=("", "_of_box")).sort_values("score", ascending=False)
-    many = boxes.groupby("path").size()
-    texts = [f"{r['label']} {r['score']:.2f}, {many[r['path']]} box{'es'[:2*(many[r['path']] != 1)]}\n{PurePath(r['path']).name}" for r in rows.to_dict("records")]
-    sheet = contact_sheet([out/"overlays"/_name(r["i"], r) for r in rows.to_dict("records")], texts, thumb=(320, 200))
+    files = df.assign(file=[_name(i, row) for i,row in enumerate(df.to_dict("records"))], path=[printable(p) for p in df["path"]])
+    rows = files.merge(best, on=["path", "time"] if "time" in best else "path", suffixes=("", "_of_box"))
+    rows,many = rows.sort_values("score", ascending=False).to_dict("records"),boxes.groupby("path").size()
+    def text(r):
+        n = many[r["path"]]
+        return f"{r['label']} {r['score']:.2f}, {n} box{'es'[:2*(n != 1)]}\n{PurePath(r['path']).name}"
+    sheet = contact_sheet([out/"overlays"/r["file"] for r in rows], [text(r) for r in rows], thumb=(320, 200))
     with atomic_path(out/"contact_sheet.jpg") as temp: sheet.save(temp, "JPEG", quality=88)
 
 def _joined(out, df, bad, classes):
     "Write the tables from the parts; returns the boxes."
-    parts = [pd.read_csv(f) for f in sorted((out/"parts").glob("*.csv"))]
+    parts = [_read_boxes(f) for f in sorted((out/"parts").glob("*.csv"))]
     boxes = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
     with atomic_path(out/"boxes.csv") as temp: boxes.to_csv(temp, index=False)
-    seen = df.loc[~df["path"].astype(str).isin(bad), ["path"]].drop_duplicates()
+    paths = dict.fromkeys(printable(p) for p in df["path"])
+    seen = pd.DataFrame({"path": [p for p in paths if p not in bad]})
     seen.attrs = boxes.attrs = df.attrs
     if "time" in df: print("boxes.coco.json is not written, since COCO knows no frames of a video; cut the videos into images for it", file=sys.stderr)
+    elif odd := sum(p != str(q) for p,q in zip(paths, df["path"].drop_duplicates())):
+        print(f"boxes.coco.json is not written, since {odd} images have names that are not UTF-8; rename them for it", file=sys.stderr)
     else: write_coco(seen, boxes, out/"boxes.coco.json", classes)
     return boxes
 
+def _check_seen(df, bad):
+    "Raise `OceanError` if not one image could be looked at."
+    if len(bad) < df["path"].nunique(): return
+    raise OceanError(f"none of the {len(df)} images could be looked at: {_reasons(bad)}" + read_against(df["path"], df.attrs.get("folder")))
+
+def _reasons(bad): return few(f"{p}: {reason}" for p,reason in bad.items())
+
 def _ended(out, boxes, df, note):
     "Say what was found, where, and what could not be looked at."
-    if bad := note["unreadable"]: print(f"{len(bad)} of {len(df)} images could not be looked at: {few(f'{p}: {reason}' for p,reason in bad.items())}", file=sys.stderr)
+    if bad := note["unreadable"]: print(f"{len(bad)} of {len(df)} images could not be looked at: {_reasons(bad)}", file=sys.stderr)
     counts = ", ".join(f"{n} {c} (threshold {note['thresholds'].get(c)})" for c,n in boxes["label"].value_counts().items())
-    print(f"{len(boxes)} boxes in {boxes['path'].nunique()} of {df['path'].nunique()} images" + (f": {counts}" if counts else "" if note["options"]["classes"] else "; the model names none of its classes there, so name those to look for with --classes"))
+    if not counts and not note["options"]["classes"]:
+        counts = "the model names none of its classes there, so name those to look for with --classes"
+    print(f"{len(boxes)} boxes in {boxes['path'].nunique()} of {df['path'].nunique()} images" + f": {counts}"*bool(counts))
     print(f"tables and pictures: {out}")
     return boxes
 
 # %% ../../nbs/96_jobs.find.ipynb #f624d97a
 def localize(
     bundle, # Folder of a trained model
-    images, # A folder, a glob, a manifest file, a COCO file (its images), an image, or a video
+    items, # A folder, a glob, a manifest, a COCO file (its images), an image or a video; or several of them
     out, # Folder to make
     classes=None, # Classes to find, predicted or not; by default those that the model names in an image
     target:str=None, # Whose classes; needed where the model has several targets
-    threshold=None, # "otsu", "fitted", or a part of the map's maximum; by default the fitted one where the model has one, else Otsu's
-    tiles=None, # Columns and rows to cut each image into, "6x3" or (6, 3), for small things
+    threshold:float|str=None, # "otsu", "fitted", or a part of the map's maximum; by default the fitted one where there is one, else Otsu's
+    tiles:str|tuple=None, # Columns and rows to cut each image into, "6x3" or (6, 3), for small things
     scales=None, # Input sizes in units of the model's own
     resume:bool=False, # Go on with a job that was stopped
+    images=None, # Folder that relative paths of a table start at; by default that of the file
+    every_s:float=1., # Seconds between the frames of a video
+    mix:float=None, # Part of the class map in the heat map, in [0, 1]; by default the fitted one, else 0.25
+    min_area:float=None, # Smallest part of the map that becomes a box, as a share of the image
+    min_score:float=None, # Boxes with a lower score are left out; by default none
+    num_workers:int=None, # Threads that read images; by default one a processor, at most 8
+    device:str=None, # "cpu", "cuda", ...; by default CUDA where there is one
 )->pd.DataFrame: # The boxes
-    "Find boxes in images, and write tables and pictures. Raises `OceanError` for bad input, `OSError` where nothing can be written."
-    options = dict(classes=classes and listify(classes), target=target, threshold=_threshold(threshold), tiles=_tiles(tiles), scales=_scales(scales))
-    out = Path(out)
-    note = claimed(out, new_note("localize", dict(bundle=os.path.abspath(bundle), images=os.path.abspath(images), out=os.path.abspath(out), **options)), resume)
+    "Find boxes in images, and write tables and pictures. Raises `OceanError` for bad input or where not one image can be read, `OSError` where nothing can be written."
+    options = dict(classes=classes and listify(classes), target=target, threshold=_threshold(threshold), tiles=_tiles(tiles),
+                   scales=_scales(scales), mix=mix, min_area=min_area)
+    if min_score is not None and not 0 <= min_score <= 1: raise OceanError(f"--min-score {min_score}: a score in [0, 1]")
+    out,named = Path(out),[os.path.abspath(o) for o in listify(items)]
+    told = dict(bundle=os.path.abspath(bundle), items=named if len(named) > 1 else named[0], out=os.path.abspath(out),
+                images=images and os.path.abspath(images), every_s=every_s, min_score=min_score, **options)
+    note = claimed(out, new_note("localize", told), resume)
     if note["status"] == "finished":
         print(f"{out} is finished already")
-        return pd.read_csv(out/"boxes.csv")
-    model = load_bundle(bundle)
-    df = list_items(images)
+        return _read_boxes(out/"boxes.csv")
+    model,df = load_bundle(bundle, device),read_items(items, images, every_s)
     about = {"model": model.identity, "items": content_hash([str(p) for p in image_paths(df)])}
-    if differ := [k for k in about if note.get(k, about[k]) != about[k]]: raise OceanError(f"{out}: was begun with another {' and '.join(differ)}; take the same, or choose another --out")
+    if differ := [k for k in about if note.get(k, about[k]) != about[k]]:
+        raise OceanError(f"{out}: was begun with another {' and '.join(differ)}; take the same, or choose another --out")
     names = target_part(known_network(model), target)[1]
     wanted = [c for c in names if classes is None or c in options["classes"]]
     note = {"unreadable": {}, "thresholds": {}} | note | about
     with writing(out),begun(out, note):
         for k in tqdm(range(-(-len(df)//PART)), unit=f"{PART} images", disable=not watched()):
             if _done(out, k).exists(): continue
-            thresholds,bad = _part(out, model, df, k, options)
+            thresholds,bad = _part(out, model, df, k, options | {"num_workers": num_workers}, min_score)
             note = save_note(out, note, unreadable=note["unreadable"] | bad, thresholds=thresholds)
+        try: _check_seen(df, note["unreadable"])
+        except OceanError:
+            shutil.rmtree(out/"parts")
+            raise
         boxes = _joined(out, df, note["unreadable"], wanted)
         _sheet(out, df, boxes)
         note = save_note(out, note, status="finished", finished=now())

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from fastcore.basics import listify
 
-from ..core import SEED, BoxError, OceanError, atomic_folder, atomic_path
+from ..core import SEED, BoxError, OceanError, atomic_folder, atomic_path, renamed
 from ..data.boxes import check_boxes, is_coco, read_coco
 from ..data.manifest import check_manifest, few, image_paths, manifest_from_csv
 from ..data.splits import save_split, split_hash
@@ -26,8 +26,9 @@ from ..evaluate.boxes import wsol_report
 from ..evaluate.compare import compare as compare_runs, planned, plot_comparison
 from ..geometry import parse_size
 from ..infer.bundle import load_bundle
-from .data import check_apart, check_network, check_range, interval_groups, labelled_targets, manifest_with_targets, parted, read_labelled, recipe
-from .base import bars, begun, check_free, claimed, new_note, now, save_note, watched, writing
+from .data import (check_network, check_outside, check_range, interval_groups, labelled_targets,
+    manifest_with_targets, parted, read_labelled, recipe)
+from .base import bars, begun, check_free, claimed, new_note, now, save_json, save_note, watched, writing
 from .results import figures_by_target, headlines, warn_unreadable, write_results
 from ..pages import save_page
 
@@ -51,6 +52,7 @@ def _read(path):
     except (OSError, ValueError) as e: raise OceanError(f"{path}: can't be read as JSON ({e}); give contestants as {{\"name\": {{\"arch\": \"resnet34\"}}, ...}}") from e
 
 # %% ../../nbs/95_jobs.judge.ipynb #6e639617
+@renamed(by="groups")
 def compare(
     data, # A folder of class folders, a manifest file (.csv, .parquet), or a COCO file (.json)
     out, # Folder to make
@@ -59,8 +61,8 @@ def compare(
     candidates=None, # Further contestants: {name: settings}, or a JSON file of it
     weights="hub", # Where contestants start that don't say otherwise: "hub", a file, or "none"
     size=512, # Of the network's input: a number, "WIDTHxHEIGHT" or (width, height), pixels
-    crop:float=None, # Part of the width to keep, 1 for all of it; by default 0.667, and 1 for COCO
-    by:str="auto", # What stays together in the split, as in `split_frames`
+    crop:float=None, # Part of the width to keep; by default all of it
+    groups:str="auto", # What stays together in the split, as in `train`
     valid:float=.2, # Share of the images for validation, where there is no split
     test:float=.2, # Share of the images to judge on, where there is no split
     seeds:int=3, # How often each is trained
@@ -70,27 +72,27 @@ def compare(
     metric:str=None, # As `scores` names it; by default balanced_accuracy, for several labels an image mean_average_precision
     baseline:str=None, # The contestant that the others are compared with; by default the first
     seed:int=SEED, # Of the split, and the first of the seeds
-    resume:bool=False, # Go on with the contest in `out`
+    resume:bool=False, # Go on with the comparison in `out`
+    images=None, # Folder that relative paths of a table start at; by default that of the file
 )->pd.DataFrame: # As `evaluate.compare.compare` makes it
     "Train several networks or recipes on one split and say which is better. Raises `OceanError` for bad input, `OSError` where nothing can be written."
-    if crop is None: crop = 1. if is_coco(data) else .667
-    options = dict(data=os.path.abspath(data), out=os.path.abspath(out), target=listify(target), arch=listify(arch), candidates=candidates if candidates is None or isinstance(candidates, dict) else os.path.abspath(candidates), weights=str(weights or "none"), size=list(parse_size(size)), crop=crop, by=by, valid=valid, test=test,
-                   seeds=seeds, head_epochs=head_epochs, body_epochs=body_epochs, bs=bs, metric=metric, baseline=baseline, seed=seed)
+    options = dict(data=os.path.abspath(data), out=os.path.abspath(out), target=listify(target), arch=listify(arch), candidates=candidates if candidates is None or isinstance(candidates, dict) else os.path.abspath(candidates), weights=str(weights or "none"), size=list(parse_size(size)), crop=crop, groups=groups, valid=valid, test=test,
+                   seeds=seeds, head_epochs=head_epochs, body_epochs=body_epochs, bs=bs, metric=metric, baseline=baseline, seed=seed, images=images and os.path.abspath(images))
     run,note = Path(out),claimed(out, new_note("compare", options), resume)
-    if note["status"] == "finished": return _told(run, pd.read_csv(run/"comparison.csv"))
-    check_range(seed, options["size"]), check_apart(out, data)
+    if note["status"] == "finished": return _told(run, pd.read_csv(run/"comparison.csv", dtype={"target": str, "name": str}, keep_default_na=False, na_values=[""]))
+    check_range(seed, options["size"]), check_outside(out, data)
     contest = _contestants(arch, candidates, weights, (head_epochs, body_epochs))
-    df,targets,_ = read_labelled(data, target, by)
+    df,targets,_ = read_labelled(data, target, groups, images=images)
     common = dict(size=options["size"], crop=crop, bs=bs, cache=run/"cache")
     planned(contest, targets, seeds, baseline, metric, seed, **common)
     for o in contest.values():
         if not o.get("init"): check_network(o.get("arch", "resnet34"), o["weights"], parse_size(o.get("size", options["size"])))
     with writing(run),bars():
         with begun(run, note):
-            df,note = parted(run, note, df, targets, options | {"test": 0. if by in ("auto", "split") and "split" in df else test})
+            df,note = parted(run, note, df, targets, options | {"test": 0. if groups in ("auto", "split") and "split" in df else test})
             if not (run/"split.csv").exists(): save_split(df, run/"split.csv", targets)
             note = save_note(run, note, split_hash=split_hash(df, targets))
-        table = compare_runs(df, contest, targets if len(targets) > 1 else targets[0], seeds, baseline, metric, run/"runs", by="split", groups=interval_groups(df, by), seed=seed, progress=watched(), **common)
+        table = compare_runs(df, contest, targets if len(targets) > 1 else targets[0], seeds, baseline, metric, run/"runs", by="split", groups=interval_groups(df, groups), seed=seed, progress=watched(), **common)
         _page(run, table, contest, targets)
     save_note(run, note, status="finished", finished=now())
     return _told(run, table)
@@ -117,45 +119,62 @@ def _told(run, table):
     return table
 
 # %% ../../nbs/95_jobs.judge.ipynb #b2408b00
+@renamed(manifest="data")
 def evaluate(
     bundle, # Folder of a trained model
-    manifest, # A manifest file with the model's target or targets, a folder of class folders, or a COCO file
+    data, # A manifest file with the model's target or targets, a folder of class folders, or a COCO file
     out, # Folder to make
+    target=None, # The targets to judge; by default all of the model's that these images label
+    groups:str="auto", # What the intervals resample as a whole: a column, "none" for single images, "auto" for what the model's split was made by
+    bs:int=32, # Images a batch
+    images=None, # Folder that relative paths of a table start at; by default that of the file
+    num_workers:int=None, # Threads that read images; by default one a processor, at most 8
+    device:str=None, # "cpu", "cuda", ...; by default CUDA where there is one
 )->dict: # The figures, as in `metrics.json`
-    "Predict labelled images, and write scores, confusion and a page. Raises `OceanError` for bad input."
+    "Predict labelled images, and write scores, confusion and a page. Raises `OceanError` for bad input or where not one image can be read."
     check_free(out)
-    check_apart(out, manifest)
-    model = load_bundle(bundle)
-    by = ((model.config.get("training") or {}).get("split") or {}).get("by")
-    df,targets = _to_judge(manifest, model)
-    note = new_note("evaluate", dict(bundle=os.path.abspath(bundle), manifest=os.path.abspath(manifest), out=os.path.abspath(out)))
+    check_outside(out, data)
+    model = load_bundle(bundle, device)
+    df,targets = _to_judge(data, model, target, images)
+    split = (model.config.get("training") or {}).get("split") or {}
+    if groups == "auto": groups = interval_groups(df, split.get("groups", split.get("by")))
+    elif groups != "none" and groups not in df: raise OceanError(f"--groups {groups}: no such column; the columns are: {', '.join(map(str, df.columns))}")
+    told = dict(bundle=os.path.abspath(bundle), data=os.path.abspath(data), out=os.path.abspath(out), target=listify(target), groups=groups,
+                images=images and os.path.abspath(images))
+    note = new_note("evaluate", told)
     with writing(out),atomic_folder(out) as folder:
-        preds = model.predict(df, progress=watched())
-        warn_unreadable(preds)
-        figures = write_results(folder, preds, df, targets, Path(manifest).stem, f"{manifest}, as the model {bundle} sees it.", interval_groups(df, by))
-        (folder/"metrics.json").write_text(json.dumps(figures_by_target(figures, model.targets), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        preds = model.predict(df, bs=bs, num_workers=num_workers, progress=watched())
+        warn_unreadable(preds, df.attrs.get("folder"))
+        about = f"{data}, as the model {bundle} sees it."
+        figures = write_results(folder, preds, df, targets, Path(data).stem, about, groups)
+        save_json(folder/"metrics.json", figures_by_target(figures, model.targets))
         save_note(folder, note, status="finished", finished=now(), model=model.identity)
     for f in list(figures.values())[:1]:
-        if n := f["n_train"]: print(f"{n} of the {f['n']} images say `train` in the column split; if the model learnt from them, these figures are too good: evaluate the others alone", file=sys.stderr)
+        if n := f["n_train"]: print(f"{n} of the {f['n']} images say `train` in the column split; if the model learnt from them, "
+                                    "these figures are too good: evaluate the others alone", file=sys.stderr)
     print(f"{headlines(figures, 'images', model.targets)}: {Path(out)/'report.html'}")
     return figures_by_target(figures, model.targets)
 
-def _to_judge(manifest, model):
-    "The labelled images of a manifest, and those of the model's targets that it labels. Raises `OceanError` if it labels none."
-    names = list(model.targets)
-    if len(names) > 1 and (Path(manifest).is_dir() or is_coco(manifest)): raise OceanError(f"{manifest}: labels one target, and the model has {len(names)} ({', '.join(names)}); give a manifest with a column for each that is to be judged")
+def _to_judge(data, model, target=None, images=None):
+    "Labelled images, and those of the model's targets that they label. Raises `OceanError` if they label none."
+    names = listify(target) or list(model.targets)
+    if odd := [t for t in names if t not in model.targets]:
+        raise OceanError(f"--target {odd[0]}: no target of this model; those are {', '.join(model.targets)}")
+    if len(names) > 1 and (Path(data).is_dir() or is_coco(data)):
+        raise OceanError(f"{data}: labels one target, and the model has {len(names)} ({', '.join(names)}); choose one with --target, "
+                         "or give a manifest with a column for each that is to be judged")
     if len(names) > 1:
-        df = manifest_with_targets(manifest, names)
+        df = manifest_with_targets(data, names, images)
         targets = labelled_targets(df, names)
-    else: df,targets,_ = read_labelled(manifest, names, classes=model.targets[names[0]] if is_coco(manifest) else None)
-    if not targets: raise OceanError(f"{manifest}: labels none of the model's targets ({', '.join(names)}); the columns are: {', '.join(map(str, df.columns))}")
+    else: df,targets,_ = read_labelled(data, names, classes=model.targets[names[0]] if is_coco(data) else None, images=images)
+    if not targets: raise OceanError(f"{data}: labels none of the model's targets ({', '.join(names)}); the columns are: {', '.join(map(str, df.columns))}")
     return check_manifest(df, targets, {t: model.targets[t] for t in targets}),targets
 
 # %% ../../nbs/95_jobs.judge.ipynb #f2941381
-def _boxes_at(path, classes=None):
+def _boxes_at(path, classes=None, images=None):
     "Manifest and boxes of a COCO file or a table. Raises `OceanError`."
-    if is_coco(path): return read_coco(path, classes=classes, outside="clip")
-    boxes = check_boxes(manifest_from_csv(path, target=["label"]))
+    if is_coco(path): return read_coco(path, images, classes, outside="clip")
+    boxes = check_boxes(manifest_from_csv(path, images, target=["label"]))
     df = boxes[[c for c in ("path", "video", "group") if c in boxes]].drop_duplicates("path", ignore_index=True)
     df.attrs = boxes.attrs
     return df,boxes if classes is None else boxes[boxes["label"].isin(classes)]
@@ -165,15 +184,17 @@ def _on_images_of(boxes, manifest):
     files = dict(zip(image_paths(manifest), manifest["path"].astype(str)))
     namesakes = {}
     for file,p in files.items(): namesakes.setdefault(file.name, []).append((p, (PurePath(p).parts, file.parts)))
+    def ends_alike(a, b): return a[-min(len(a), len(b)):] == b[-min(len(a), len(b)):]
     def name(path, file):
         if file in files: return files[file]
-        said = PurePath(path).parts
-        near = [p for p,ways in namesakes.get(file.name, ()) if any(a[-min(len(a), len(said)):] == said[-min(len(a), len(said)):] for a in ways)]
+        near = [p for p,ways in namesakes.get(file.name, ()) if any(ends_alike(a, PurePath(path).parts) for a in ways)]
         return near[0] if len(near) == 1 else None
     names = {p: name(p, f) for p,f in dict(zip(boxes["path"], image_paths(boxes))).items()}
     out = boxes.assign(path=boxes["path"].map(names))
     n = int(out["path"].isna().sum())
-    if n == len(out): raise OceanError(f"none of the {len(out)} boxes is on one of the truth's {len(manifest)} images: {few(boxes['path'].unique(), 1)} is not among {few(manifest['path'])}")
+    if n == len(out):
+        raise OceanError(f"none of the {len(out)} boxes is on one of the truth's {len(manifest)} images: "
+                         f"{few(boxes['path'].unique(), 1)} is not among {few(manifest['path'])}")
     out = out[out["path"].notna()].reset_index(drop=True)
     out.attrs = boxes.attrs | ({"folder": manifest.attrs["folder"]} if "folder" in manifest.attrs else {})
     return out,n
@@ -185,22 +206,27 @@ def score(
     out, # Folder to make
     classes=None, # Classes to judge; by default those of the truth
     groups:str="auto", # Column of the truth's images that the intervals resample as a whole; `auto`: group, else video; `none`
+    images=None, # Folder that relative paths of the truth start at; by default that of its file
 )->pd.DataFrame: # As `wsol_scores` makes it, also in `wsol.csv`
     "Judge boxes against true ones, beside a box in the middle; a table and a page. Raises `OceanError` for bad input."
     check_free(out)
-    df,true = _boxes_at(truth, classes and listify(classes))
+    if images is not None and not Path(images).is_dir(): raise OceanError(f"--images {images}: no such folder")
+    df,true = _boxes_at(truth, classes and listify(classes), images)
     found = _boxes_at(boxes)[1]
     if found.empty: raise BoxError(f"{boxes}: holds no box, so there is nothing to judge")
     found,n = _on_images_of(found, df)
     if n: print(f"{n} boxes are on images that {truth} doesn't know, and are left out", file=sys.stderr)
     if classes: found = found[found["label"].isin(listify(classes))]
-    note = new_note("score", dict(boxes=os.path.abspath(boxes), truth=os.path.abspath(truth), out=os.path.abspath(out), classes=classes and listify(classes), groups=groups))
+    note = new_note("score", dict(boxes=os.path.abspath(boxes), truth=os.path.abspath(truth), out=os.path.abspath(out),
+        classes=classes and listify(classes), groups=groups, images=images and os.path.abspath(images)))
     with writing(out),atomic_folder(out) as folder:
-        table = wsol_report(found, true, df, folder/"report.html", f"Boxes: {Path(boxes).stem}", f"{boxes}, judged by {truth}.", groups)
+        about = f"{boxes}, judged by {truth}."
+        table = wsol_report(found, true, df, folder/"report.html", f"Boxes: {Path(boxes).stem}", about, groups)
         table.to_csv(folder/"wsol.csv", index=False)
         save_note(folder, note, status="finished", finished=now())
     for r in table[table["measure"] == "box_acc_v2"].to_dict("records"):
         between = "" if np.isnan(r["value_low"]) else f" (95 % interval {r['value_low']:.3f} to {r['value_high']:.3f})"
-        print(f"{r['class']}: box accuracy {r['value']:.3f}{between}, a box in the middle {r['baseline']:.3f}, on {r['pairs']} pairs of image and class")
+        print(f"{r['class']}: box accuracy {r['value']:.3f}{between}, a box in the middle {r['baseline']:.3f}, "
+              f"on {r['pairs']} pairs of image and class")
     print(f"table and page: {Path(out)/'report.html'}")
     return table

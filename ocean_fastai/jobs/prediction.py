@@ -8,23 +8,37 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/jobs.prediction.html.md"""
 __all__ = ['predict']
 
 # %% ../../nbs/94_jobs.prediction.ipynb #6855456b
+from pathlib import Path
+
 import pandas as pd
 
 import ocean_fastai.infer.predict # `Bundle.predict`
+from ..core import OceanError
 from ..infer.bundle import load_bundle
 from .base import watched, writing
+from .data import read_items
 from .results import warn_unreadable
 
 # %% ../../nbs/94_jobs.prediction.ipynb #7cc2705d
 def predict(
     bundle, # Folder of a trained model
-    images, # A folder, a glob, a manifest file, an image, or a video
+    items, # A folder, a glob, a manifest, a COCO file (its images), an image or a video; or several of them
     out, # Table to write, .csv or .parquet
     bs:int=32, # Images a batch
     resume:bool=False, # Go on with predictions that were stopped
+    images=None, # Folder that relative paths of a table start at; by default that of the file
+    every_s:float=1., # Seconds between the frames of a video
+    cache=None, # Folder for the scaled images, for when the same ones are predicted again
+    num_workers:int=None, # Threads that read images; by default one a processor, at most 8
+    device:str=None, # "cpu", "cuda", ...; by default CUDA where there is one
 )->pd.DataFrame: # The predictions
-    "Predict images and write the table. Raises `OceanError` for bad input, `OSError` where nothing can be written."
-    with writing(out): preds = load_bundle(bundle).predict(images, bs=bs, out=out, resume=resume, progress=watched())
-    n_good,n = warn_unreadable(preds)
+    "Predict images and write the table. Raises `OceanError` for bad input or where not one image can be read, `OSError` where nothing can be written."
+    model,df = load_bundle(bundle, device),read_items(items, images, every_s)
+    with writing(out):
+        preds = model.predict(df, bs=bs, num_workers=num_workers, out=out, resume=resume, cache=cache, every_s=every_s, progress=watched())
+    try: n_good,n = warn_unreadable(preds, df.attrs.get("folder"))
+    except OceanError:
+        for name in (f"{out}", f"{out}.run.json"): Path(name).unlink(missing_ok=True)  # a table of errors alone, in the way of the next try
+        raise
     print(f"{n_good} of {n} images predicted: {out}")
     return preds

@@ -17,8 +17,7 @@ from pathlib import Path
 import pandas as pd
 from fastcore.basics import listify
 
-from ..core import SEED, OceanError, atomic_path
-from ..data.boxes import is_coco
+from ..core import SEED, OceanError, renamed
 from ..data.loaders import OceanDataLoaders
 from ..data.splits import save_split
 from ..evaluate.calibration import abstain_threshold, apply_temperature, calibrate, plot_reliability
@@ -28,29 +27,37 @@ from ..explain.localize import fit_threshold
 from ..geometry import parse_size
 from ..infer.bundle import WEIGHTS, load_bundle, save_bundle
 from ..infer.predict import predict_table
-from .base import bars, begun, claimed, new_note, now, save_note, watched, writing
-from .data import check_apart, check_network, check_range, interval_groups, labelled_targets, parted, read_labelled, recipe
+from .base import bars, begun, claimed, new_note, now, save_json, save_note, watched, writing
+from ocean_fastai.jobs.data import (check_network, check_outside, check_range, interval_groups, labelled_targets, parted,
+    read_labelled, recipe)
 from .results import figures_by_target, headlines, warn_unreadable, write_results
 from ..train.learner import ocean_learner, refit as refit_learner
 
 # %% ../../nbs/93_jobs.training.ipynb #d0aa1c71
-def _loaders(run, note, df, targets, options):
+def _loaders(run, note, df, targets, options, num_workers=None):
     "The run's loaders, and its note: the split made or read again, the images cached, those that can't be read left out."
     df,note = parted(run, note, df, targets, options)
-    dls = OceanDataLoaders.from_manifest(df, targets, size=options["size"], crop=options["crop"], seed=options["seed"], vocab=options["classes"], bs=options["bs"], by="split", verbose=False, cache=run/"cache")
+    dls = OceanDataLoaders.from_manifest(df, targets, size=options["size"], crop=options["crop"], seed=options["seed"],
+        augs=None if options["augs"] == "none" else options["augs"], vocab=options["classes"], bs=options["bs"], by="split",
+        num_workers=num_workers, verbose=False, cache=run/"cache")
     note = save_note(run, note, split_hash=dls.split_hash)
     if not (run/"split.csv").exists(): save_split(df, run/"split.csv", targets)
     size = sum(f.stat().st_size for f in (run/"cache").rglob("*") if f.is_file())
     print(f"{len(dls.train_ds)} images to train on, {len(dls.valid_ds)} to validate on; cached in {run/'cache'} until the end ({size/1e6:.0f} MB)")
+    if options["crop"] not in (None, 1): print(f"crop: of each image the central {options['crop']:.3g} of the width is looked at")
     return dls,note
 
 # %% ../../nbs/93_jobs.training.ipynb #d2fb0b34
-_VALID = "The validation images. They trained nothing, but they chose the best epoch, so these figures are a little too good."
-_REFIT = "The validation images, as the model saw them before it was trained once more on all images. The model in bundle/ is the later one; no figure can be drawn from these images for it."
+_VALID = ("The validation images. They trained nothing, but they chose the best epoch, so these figures are a little too good.")
+_REFIT = ("The validation images, as the model saw them before it was trained once more on all images. The model in bundle/ is "
+          "the later one; no figure can be drawn from these images for it.")
 _TEST = "The test images, which neither trained nor chose anything, as the model in bundle/ sees them."
+_REFIT_NOTE = ("Trained on training and validation images together; figures on validation images, the temperatures and the "
+               "thresholds are those of the model before that.")
 
 # %% ../../nbs/93_jobs.training.ipynb #e815cdb3
-_FITTED = ("Where to cut each class's map, and how much of the class map to mix in, chosen on the validation images' boxes. The box accuracy is that of the same boxes: it is the best of many tries, and so too good.")
+_FITTED = ("Where to cut each class's map, and how much of the class map to mix in, chosen on the validation images' boxes. The "
+           "box accuracy is that of the same boxes: it is the best of many tries, and so too good.")
 
 def _fitted(learn, df, boxes, target):
     "Thresholds fitted on the boxes of these images, for the bundle; None where there are no boxes."
@@ -59,7 +66,9 @@ def _fitted(learn, df, boxes, target):
     if len(boxes): return fit_threshold(learn, df.drop(columns="cached"), boxes, target, progress=watched())
     print("no validation image has a box, so no threshold is fitted; localize will use Otsu's", file=sys.stderr)
 
-_CALIBRATED = ("By what each target's logits are divided so that its scores say how often they are right, fitted on the validation images. The error (ECE, fifteen bins of equal width) is that on the same images, before and after, and so a little too good.")
+_CALIBRATED = ("By what each target's logits are divided so that its scores say how often they are right, fitted on the "
+               "validation images. The error (ECE, fifteen bins of equal width) is that on the same images, before and after, "
+               "and so a little too good.")
 
 def _calibration(learn, df, raw, precision):
     "The calibration of a learner on its validation images; without abstaining, said on stderr, from targets that don't reach the precision wished for."
@@ -74,9 +83,14 @@ def _temperatures(fits): return {t: fit["temperature"] for t,fit in fits.items()
 def _reliability(fits, raw, df):
     "The page's section about calibration: of all answers, also those that a model which abstains doesn't give."
     preds = apply_temperature(raw, _temperatures(fits))
-    return ("Calibration", _CALIBRATED, [pd.DataFrame(fits).T.rename_axis("target").reset_index(), *((plot_reliability(preds, df, t, raw), f"{t}: score against the share that is right") for t in fits)])
+    curves = [(plot_reliability(preds, df, t, raw), f"{t}: score against the share that is right") for t in fits]
+    return "Calibration",_CALIBRATED,[pd.DataFrame(fits).T.rename_axis("target").reset_index(), *curves]
 
-_CHOSEN = ("From which calibrated probability a class counts as there, chosen on the validation images for {}. What is reached is that of the same images, and so too good, the more so the fewer have the class.")
+# %% ../../nbs/93_jobs.training.ipynb #e815cdb4
+_CHOSEN = ("From which calibrated probability a class counts as there, chosen on the validation images for {}. What is reached is "
+           "that of the same images, and so too good, the more so the fewer have the class.")
+_TOGETHER = ("Of all labelled images, whatever their part. Classes that hardly ever stand apart can't be told apart by what the "
+             "network learns from these images.")
 
 def _thresholds(preds, df, targets, options):
     "Tables of the thresholds chosen for these targets; where the precision wished for is not reached they stay at one half, said on stderr."
@@ -86,13 +100,14 @@ def _thresholds(preds, df, targets, options):
         except OceanError as e: print(f"thresholds of {t} stay at 0.5: {e}", file=sys.stderr)
     return out
 
-def _labels_section(df, learn, chosen, precision):
+def _labels_sections(df, learn, chosen, precision):
     "The page's sections about targets whose images have several classes."
-    out = [(f"{t}: thresholds", _CHOSEN.format(f"a precision of {precision:g}" if precision else "the best F1"), table.reset_index().round(3)) for t,table in chosen.items()]
+    text = _CHOSEN.format(f"a precision of {precision:g}" if precision else "the best F1")
+    out = [(f"{t}: thresholds", text, table.reset_index().round(3)) for t,table in chosen.items()]
     targets = [t for t in learn.dls.targets if t in df]
     if len(targets) == 1 and not learn.dls.multilabel: return out
     counts = cooccurrence(df, targets, learn.dls.targets[targets[0]] if len(targets) == 1 else None)
-    return [*out, ("Which labels go together", "Of all labelled images, whatever their part. Classes that hardly ever stand apart can't be told apart by what the network learns from these images.", plot_cooccurrence(counts))]
+    return [*out, ("Which labels go together", _TOGETHER, plot_cooccurrence(counts))]
 
 # %% ../../nbs/93_jobs.training.ipynb #92243d2c
 def _validated(run, learn, targets, options, boxes):
@@ -103,14 +118,16 @@ def _validated(run, learn, targets, options, boxes):
     fit = _fitted(learn, df, boxes, targets[0])
     raw = predict_table(learn, df, progress=False)
     calibration = _calibration(learn, df, raw, options["precision"])
-    extra.append(_reliability(calibration, raw, df))
     chosen = _thresholds(apply_temperature(raw, _temperatures(calibration)), df, learn.dls.multilabel, options)
-    preds = apply_temperature(raw, _temperatures(calibration), {t: table["threshold"] for t,table in chosen.items()}, {t: o["abstain"] for t,o in calibration.items()})
-    extra += _labels_section(learn.dls.manifest, learn, chosen, options["precision"])
+    extra += [_reliability(calibration, raw, df), *_labels_sections(learn.dls.manifest, learn, chosen, options["precision"])]
     if fit: extra.append(("Thresholds for localize", _FITTED, pd.DataFrame(fit["classes"]).T.rename_axis("class").reset_index()))
-    figures = write_results(run, preds, df, labelled_targets(df, targets), "validation", _REFIT if options["refit"] else _VALID, interval_groups(df, options["by"]), extra)
+    preds = apply_temperature(raw, _temperatures(calibration), {t: table["threshold"] for t,table in chosen.items()},
+                              {t: o["abstain"] for t,o in calibration.items()})
+    figures = write_results(run, preds, df, labelled_targets(df, targets), "validation", _REFIT if options["refit"] else _VALID,
+                            interval_groups(df, options["groups"]), extra)
     learn.fit_summary["valid"] = {f"{t}: {k}" if len(targets) > 1 else k: v["value"] for t,f in figures.items() for k,v in f["metrics"].items()}
-    return figures,{"localization": fit, "calibration": calibration, "thresholds": {t: table["threshold"].to_dict() for t,table in chosen.items()}}
+    thresholds = {t: table["threshold"].to_dict() for t,table in chosen.items()}
+    return figures,{"localization": fit, "calibration": calibration, "thresholds": thresholds}
 
 # %% ../../nbs/93_jobs.training.ipynb #aa16f1c0
 def _exported(run, learn, targets, options, fitted):
@@ -120,70 +137,52 @@ def _exported(run, learn, targets, options, fitted):
         learn.history.to_csv(run/"refit_history.csv", index=False)
         learn.fit_summary["validated"]["valid"] = before.fit_summary["valid"]
     shutil.rmtree(run/"bundle", ignore_errors=True)
-    save_bundle(learn, run/"bundle", notes="Trained on training and validation images together; figures on validation images, the temperatures and the thresholds are those of the model before that." if options["refit"] else None, **fitted)
+    save_bundle(learn, run/"bundle", notes=_REFIT_NOTE if options["refit"] else None, **fitted)
     df = learn.dls.manifest
     df = df[df["split"] == "test"].drop(columns="cached").reset_index(drop=True)
     if not len(df): return None
     preds = load_bundle(run/"bundle").predict(df, progress=watched())
-    warn_unreadable(preds)
-    return write_results(run, preds, df, labelled_targets(df, targets), "test", _TEST, interval_groups(df, options["by"]), before="test_")
+    try: warn_unreadable(preds, df.attrs.get("folder"))
+    except OceanError as e: return print(f"test: {e}", file=sys.stderr)  # the model is there, and no reason to train it again
+    return write_results(run, preds, df, labelled_targets(df, targets), "test", _TEST, interval_groups(df, options["groups"]), before="test_")
 
 # %% ../../nbs/93_jobs.training.ipynb #63eff598
-def _check_numbers(o):
-    "Raise `OceanError` for numbers that can't train."
+def _check_options(o):
+    "Raise `OceanError` for options that can't train."
     check_range(o["seed"], o["size"])
     for k in ("head_epochs", "body_epochs"):
         if o[k] < 0: raise OceanError(f"--{k.replace('_', '-')} {o[k]}: a number of epochs, 0 or more")
-    if not o["head_epochs"] + o["body_epochs"]: raise OceanError("--head-epochs 0 --body-epochs 0: nothing would be trained; give one of them at least 1")
+    if not o["head_epochs"] + o["body_epochs"]:
+        raise OceanError("--head-epochs 0 --body-epochs 0: nothing would be trained; give one of them at least 1")
+    if o["lr"] is not None and not o["lr"] > 0: raise OceanError(f"--lr {o['lr']}: a rate above 0, such as 0.0004")
     if o["precision"] is not None and not 0 < o["precision"] <= 1: raise OceanError(f"--precision {o['precision']}: a share in (0, 1]")
+    if o["augs"] not in _AUGS: raise OceanError(f"--augs {o['augs']}: choose {', '.join(_AUGS)}")
     if o["thresholds"] not in ("half", "f1"): raise OceanError(f"--thresholds {o['thresholds']}: choose half or f1")
-    if o["thresholds"] == "f1" and o["precision"] is not None: raise OceanError("--thresholds f1 and --precision contradict each other: a threshold is chosen for one of the two")
+    if o["thresholds"] == "f1" and o["precision"] is not None:
+        raise OceanError("--thresholds f1 and --precision contradict each other: a threshold is chosen for one of the two")
     if o["bs"] is not None and o["bs"] < 1: raise OceanError(f"--bs {o['bs']}: a batch holds at least one image")
 
-# %% ../../nbs/93_jobs.training.ipynb #6ad8d397
-def train(
-    data, # A folder of class folders, a manifest file (.csv, .parquet), or a COCO file (.json)
-    out, # Folder of the run; must not exist, or be empty
-    target=None, # What to learn, one column or a list of them; by default `label` for a folder, `elements` for COCO, the only candidate of a manifest
-    classes=None, # The classes allowed, in order, of COCO those to keep; by default those found
-    arch:str=None, # Any network of timm; by default that of `init`, else resnet34
-    weights="hub", # To start from: a file, "hub", or "none"
-    init=None, # A trained model of another task, a bundle's folder, whose body is where this one starts, in place of `weights`
-    size=512, # Of the network's input: a number, "WIDTHxHEIGHT" or (width, height), pixels
-    crop:float=None, # Part of the width to keep, 1 for all of it; by default 0.667, and 1 for COCO, whose boxes reach to the edge
-    by:str="auto", # What stays together in the split, as in `split_frames`
-    valid:float=.2, # Share of the images to validate on
-    head_epochs:int=8, # Epochs of the classifier alone, at most
-    body_epochs:int=4, # Epochs of the whole network, at most
-    bs:int=None, # Images a batch, at most; by default the loaders' own
-    precision:float=None, # Share of answers to be right: below a score the model then gives no label to an image with one class, and of several classes it names those that are so sure; None for always one
-    thresholds:str="half", # From which probability one of several classes counts as there: "half", or what gives the best F1 in validation, "f1"
-    seed:int=SEED, # Of the split, the first weights and the augmentation
-    refit:bool=False, # Train once more on all images
-    resume:bool=False, # Go on with the run in `out`
-)->Path: # The run's folder
-    "Train, validate and export a classifier. Raises `OceanError` for bad input, `OSError` where nothing can be written."
-    if crop is None: crop = 1. if is_coco(data) else .667
-    if init is not None:
-        trained = load_bundle(init, "cpu")
-        arch,weights = arch or trained.arch,trained.folder/WEIGHTS
-    arch = arch or "resnet34"
-    options = dict(data=os.path.abspath(data), out=os.path.abspath(out), target=listify(target), classes=classes and list(classes), arch=arch, weights=None if init else str(weights or "none"), init=init and os.path.abspath(init),
-                   size=list(parse_size(size)), crop=crop, by=by, valid=valid, head_epochs=head_epochs, body_epochs=body_epochs, bs=bs, seed=seed, refit=refit, precision=precision, thresholds=thresholds)
-    run,note = Path(out),claimed(out, new_note("train", options), resume)
-    if note["status"] == "finished": return _ended(run, "is finished already")
-    _check_numbers(options)
-    check_apart(out, data)
-    df,targets,boxes = read_labelled(data, target, by, classes)
-    check_network(arch, weights, options["size"])  # what is wrong with it shows before an hour of caching
-    with writing(run),bars():
-        with begun(run, note): dls,note = _loaders(run, note, df, targets, options)
-        learn = ocean_learner(dls, arch, weights, seed=seed, init=init)
-        learn.fit_transfer(**recipe(weights, head_epochs, body_epochs), folder=run/"checkpoint", resume=True)
-        valid,fitted = _validated(run, learn, targets, options, boxes)
-        test = _exported(run, learn, targets, options, fitted)
-    figures = {"valid": figures_by_target(valid, targets)} | ({"test": figures_by_target(test, targets)} if test else {}) | {k: fit for k,fit in fitted.items() if fit}
-    with atomic_path(run/"metrics.json") as temp: temp.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+_AUGS = ("light", "medium", "strong", "none")
+
+def _balance(balance):
+    "How much each target counts, of `floor=1,elements=0.5` too. Raises `OceanError`."
+    if balance in (None, "uncertainty") or isinstance(balance, dict): return balance
+    pairs = [o.partition("=") for o in listify(balance.split(",") if isinstance(balance, str) else balance)]
+    try: return {t.strip(): float(n) for t,_,n in pairs}
+    except ValueError: raise OceanError(f"--balance {balance}: give uncertainty, or a number for each target such as floor=1,elements=0.5") from None
+
+def _weighted(weighted):
+    "Whether classes are weighed, of yes and no too. Raises `OceanError`."
+    choices = {"yes": True, "no": False, True: True, False: False, "pos": "pos"}
+    if weighted not in choices: raise OceanError(f"--weighted {weighted}: choose yes, no or pos")
+    return choices[weighted]
+
+# %% ../../nbs/93_jobs.training.ipynb #6ad8d396
+def _finished(run, note, targets, valid, test, fitted):
+    "The figures and the last note, written and said."
+    figures = {"valid": figures_by_target(valid, targets)}
+    if test: figures["test"] = figures_by_target(test, targets)
+    save_json(run/"metrics.json", figures | {k: fit for k,fit in fitted.items() if fit})
     save_note(run, note, status="finished", finished=now())
     for part,f in (("validation", valid), ("test", test)):
         if f: print(headlines(f, f"{part} images", targets))
@@ -194,3 +193,58 @@ def _ended(run, how):
     for name in ("cache", "checkpoint", "refit-checkpoint"): shutil.rmtree(run/name, ignore_errors=True)
     print(f"{run} {how}: model in {run/'bundle'}, figures in {run/'report.html'}")
     return run
+
+# %% ../../nbs/93_jobs.training.ipynb #6ad8d397
+@renamed(by="groups")
+def train(
+    data, # A folder of class folders, a manifest file (.csv, .parquet), or a COCO file (.json)
+    out, # Folder of the run; must not exist, or be empty
+    target=None, # What to learn, one column or a list; by default `label` for a folder, `elements` for COCO, a manifest's only candidate
+    classes=None, # The classes allowed, in order, of COCO those to keep; by default those found
+    arch:str=None, # Any network of timm; by default that of `init`, else resnet34
+    weights="hub", # To start from: a file, "hub", or "none"
+    init=None, # A trained model of another task, a bundle's folder, whose body is where this one starts, in place of `weights`
+    size:int|str|tuple=512, # Of the network's input: a number, "WIDTHxHEIGHT" or (width, height), pixels
+    crop:float=None, # Part of the width to keep, such as 2/3 for an ROV's own frame; by default all of it
+    groups:str="auto", # What stays together in the split: a column, "none" for single frames, "auto" for `split`, `group` or `video`
+    valid:float=.2, # Share of the images to validate on
+    head_epochs:int=8, # Epochs of the classifier alone, at most
+    body_epochs:int=4, # Epochs of the whole network, at most
+    bs:int=None, # Images a batch, at most; by default the loaders' own
+    precision:float=None, # Share of answers to be right: a less sure model then gives no label, or of several classes only the sure ones
+    thresholds:str="half", # From which probability one of several classes counts as there: "half", or that of the best F1 in validation, "f1"
+    seed:int=SEED, # Of the split, the first weights and the augmentation
+    refit:bool=False, # Train once more on all images
+    resume:bool=False, # Go on with the run in `out`
+    test:float=0., # Share of the images to judge the final model on, where the split has no test part
+    images=None, # Folder that relative paths of a table start at; by default that of the file
+    lr:float=None, # Highest rate of the classifier while the whole network trains; by default as suits the start
+    augs:str="medium", # Augmentation: light, medium, strong, or none
+    weighted:bool|str=True, # Weigh classes inverse to their frequency? "pos" weighs the presences of several classes instead
+    balance:str|dict=None, # How much each of several targets counts: {target: number}, or "uncertainty" to learn it
+    num_workers:int=None, # Loader processes; by default none for few images
+)->Path: # The run's folder
+    "Train, validate and export a classifier. Raises `OceanError` for bad input, `OSError` where nothing can be written."
+    if init is not None:
+        trained = load_bundle(init, "cpu")
+        arch,weights = arch or trained.arch,trained.folder/WEIGHTS
+    arch = arch or "resnet34"
+    options = dict(data=os.path.abspath(data), out=os.path.abspath(out), target=listify(target), classes=classes and list(classes),
+        images=images and os.path.abspath(images), arch=arch, weights=None if init else str(weights or "none"),
+        init=init and os.path.abspath(init), size=list(parse_size(size)), crop=crop, groups=groups, valid=valid, test=test,
+        head_epochs=head_epochs, body_epochs=body_epochs, lr=lr, bs=bs, augs=augs or "none", weighted=_weighted(weighted),
+        balance=_balance(balance), seed=seed, refit=refit, precision=precision, thresholds=thresholds)
+    run,note = Path(out),claimed(out, new_note("train", options), resume)
+    if note["status"] == "finished": return _ended(run, "is finished already")
+    _check_options(options)
+    check_outside(out, data)
+    df,targets,boxes = read_labelled(data, target, groups, classes, images)
+    check_network(arch, weights, options["size"], bs)  # what is wrong with it shows before an hour of caching
+    with writing(run),bars():
+        with begun(run, note):
+            dls,note = _loaders(run, note, df, targets, options, num_workers)
+            learn = ocean_learner(dls, arch, weights, seed=seed, init=init, weighted=options["weighted"], balance=options["balance"])
+        learn.fit_transfer(**recipe(weights, head_epochs, body_epochs, lr), folder=run/"checkpoint", resume=True)
+        valid,fitted = _validated(run, learn, targets, options, boxes)
+        test = _exported(run, learn, targets, options, fitted)
+    return _finished(run, note, targets, valid, test, fitted)
