@@ -9,6 +9,7 @@ __all__ = ['read_labelled', 'check_outside', 'parted', 'split', 'manifest_with_t
            'recipe', 'check_range', 'check_network', 'read_items']
 
 # %% ../../nbs/91_jobs.data.ipynb #61a9bb5e
+import json
 import os
 import sys
 from pathlib import Path
@@ -229,15 +230,25 @@ def read_items(
     tables = [s for s in sources if is_manifest_file(s) or is_coco(s)]
     if images is not None and not Path(images).is_dir(): raise OceanError(f"--images {images}: no such folder")
     if images is not None and not tables: raise OceanError(f"--images {images}: only a table's relative paths start there; leave it out")
-    if len(sources) == 1: return list_items(_table_at(tables[0], images) if images is not None else sources[0], every_s)
+    if len(sources) == 1: return list_items(_table_at(tables[0], images) if tables and Path(tables[0]).exists() else sources[0], every_s)
     if tables: raise OceanError(f"{few(tables)}: a table stands alone, beside no other images; name it in a command of its own")
     return list_items([p for s in sources for p in _files_at(s)], every_s)
 
 def _table_at(path, images):
-    "A table whose relative paths start in the folder `images`"
-    df = read_coco(path, images, outside="clip")[0] if is_coco(path) else load_manifest(path)
-    df.attrs["folder"] = os.path.abspath(images)
+    "The images of a table, whose relative paths start in the folder `images`"
+    df = _coco_images(path) if is_coco(path) else load_manifest(path)
+    near = [Path(path).parent, Path(path).parent/"images", Path(path).parent.parent/"images"] if is_coco(path) else []
+    found = next((folder for folder in near if (folder/df["path"].iloc[0]).exists()), Path(path).parent)
+    df.attrs["folder"] = os.path.abspath(images or found)
     return df
+
+def _coco_images(path):
+    "The images of a COCO file, whatever its annotations say. Raises `OceanError`."
+    try: names = [im["file_name"].replace("\\", "/") for im in json.loads(Path(path).read_bytes())["images"]]
+    except (ValueError, LookupError, TypeError, AttributeError) as e:
+        raise OceanError(f"{path}: can't be read as COCO, which has images with a file_name each ({type(e).__name__}: {e})") from e
+    if not names: raise OceanError(f"{path}: no images in it")
+    return pd.DataFrame({"path": names})
 
 def _files_at(source):
     "The files that one of several names stands for"
