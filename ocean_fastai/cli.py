@@ -185,7 +185,7 @@ def _use_commands(commands):
 
 # %% ../nbs/99_cli.ipynb #7fc597d5
 def _judge_commands(commands):
-    "The commands `evaluate` and `score`."
+    "The commands `evaluate`, `score` and `calibrate`."
     arg = _command(commands, "evaluate", "predict labelled images and say how good that is", ["floor-model/bundle other-cruise.csv --out other-cruise"])
     arg("bundle", "data")
     arg("--out", required=True, metavar="DIR", help="folder to make: predictions.csv, metrics.json, report.html, ...")
@@ -196,6 +196,11 @@ def _judge_commands(commands):
     arg("truth", metavar="TRUTH", help="true boxes: a COCO file, or a table")
     arg("--out", required=True, metavar="DIR", help="folder to make: wsol.csv, report.html, run.json")
     arg("--classes", "--images", "--groups")
+    arg = _command(commands, "calibrate", "fit a model's scores to labelled images that trained nothing, such as those of another cruise", [
+        "floor-model/bundle other-cruise.csv --out floor-model-2", "floor-model/bundle other-cruise.csv --precision 0.95 --out floor-model-2"])
+    arg("bundle", "data")
+    arg("--out", required=True, metavar="DIR", help="folder of the new bundle; the old one stays as it is")
+    arg("--target", "--images", "--precision", "--bs", "--num-workers", "--device")
 
 # %% ../nbs/99_cli.ipynb #00254318
 _FIRST = ("demo", "train plocan/floor --out floor-model", "predict floor-model/bundle survey/ --out survey.csv")
