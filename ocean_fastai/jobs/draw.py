@@ -17,7 +17,7 @@ import pandas as pd
 from ..data.augment import variants
 from ..data.manifest import save_manifest
 from ..data.splits import split_frames
-from ..evaluate.report import plot_confusion, plot_history, show_examples
+from ..evaluate.report import figure_of, plot_confusion, plot_history, show_examples
 from ..evaluate.scores import confusion, scores
 from ..geometry import Geometry, parse_size
 from ..images import open_image
@@ -72,9 +72,9 @@ def _demo_result(df, home):
     n_right = np.diag(cm).sum()
     about = (f"On {len(test)} images of {test['video'].nunique()} videos of which the model has seen no frame, predicted by the exported model. Recall is the share of a class's images that were named so; balanced accuracy is the mean recall of the classes, and "
              f"guessing would score {1/len(classes):.2f}. Intervals: {summary.attrs['interval']}.")
-    sections = [("Training", f"A {_DEMO['arch']} from random weights, {len(history)} epochs. With pretrained weights, as for real images, far fewer do.", plot_history(history)),
+    sections = [("Training", f"A {_DEMO['arch']} from random weights, {len(history)} epochs. With pretrained weights, as for real images, far fewer do.", figure_of(plot_history(history))),
                 ("How good is it?", about, [summary.round(3), classes.drop(columns="note").round(3)]),
-                ("Confusion", "Rows are the truth, columns what the model said; the colour is the share of the row.", plot_confusion(cm))]
+                ("Confusion", "Rows are the truth, columns what the model said; the colour is the share of the row.", figure_of(plot_confusion(cm)))]
     for kind,text in (("right", "Where the model was right and most sure, one frame a video:"), ("wrong", "Where it was wrong and most sure. These are worth the longest look:")):
         some = n_right if kind == "right" else n_right < len(test)
         sections.append((f"{kind.capitalize()} examples", *((text, show_examples(preds, test, 8, kind, "floor")) if some else ("There is none among the test images.",))))
@@ -98,7 +98,7 @@ def demo(
     last = [("The table of predictions", f"{home/'predictions.csv'} has a row for each image: the likeliest class, its probability, and those of all classes.", table.drop(columns="error").round(3)),
             ("With your own images", f"ocean-fastai train FOLDER --out RUN  (a folder of class folders, or a table of paths and labels)\n\nocean-fastai predict RUN/bundle IMAGES --out FILE.csv\n\nThis run's files: {home/'run'}, the model: {home/'run'/'bundle'}.")]
     seconds = time.time() - began
-    line = f"Balanced accuracy {score['value']:.2f} on unseen videos (95 % interval {score['low']:.2f} to {score['high']:.2f}; guessing: 0.25), {seconds/60:.1f} minutes."
+    line = f"Balanced accuracy {score['value']:.2f} on unseen videos (95 % interval {score['value_low']:.2f} to {score['value_high']:.2f}; guessing: 0.25), {seconds/60:.1f} minutes."
     page = save_page(home/"demo.html", "ocean-fastai: the demo", [*_demo_data(df, home), *result, *last], line)
     print(f"{line}\nThe page to look at: {page.resolve()}")
     return page

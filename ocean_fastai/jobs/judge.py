@@ -1,4 +1,4 @@
-"""Several networks or recipes on one split, from a folder or a table to a page that says which is better, and how sure that is.
+"""Networks or recipes compared on one split, a model evaluated or calibrated on labelled images, boxes scored: each a folder with a page.
 
 Docs: https://ocean-fastai.github.io/ocean-fastai/jobs.judge.html.md"""
 
@@ -24,7 +24,8 @@ from ..data.manifest import check_manifest, few, image_paths, manifest_from_csv
 from ..data.splits import save_split, split_hash
 from ..evaluate.boxes import wsol_report
 from ..evaluate.calibration import calibrate as fit_calibration
-from ..evaluate.compare import compare as compare_runs, planned, plot_comparison
+from ..evaluate.compare import check_metric, compare as compare_runs, planned, plot_comparison, share_to_judge
+from ..evaluate.report import figure_of
 from ..geometry import parse_size
 from ..infer.bundle import Bundle, load_bundle, save_calibrated
 from .data import (check_network, check_outside, check_range, interval_groups, labelled_targets,
@@ -34,36 +35,44 @@ from .results import figures_by_target, headlines, warn_unreadable, write_result
 from ..pages import save_page
 
 # %% ../../nbs/95_jobs.judge.ipynb #15490b0d
-def _contestants(arch, candidates, weights, epochs):
+def _candidates(arch, candidates, weights, epochs):
     "Name -> settings, each with the epochs that its start asks for. Raises `OceanError`."
-    own = {} if candidates is None else candidates if isinstance(candidates, dict) else _read(candidates)
-    if twice := [a for a in listify(arch) if a in own or listify(arch).count(a) > 1]: raise OceanError(f"--arch {few(sorted(set(twice)))}: takes part already under this name; give each contestant a name of its own in the JSON file")
-    out = {**{a: {"arch": a} for a in listify(arch)}, **own}
-    if len(out) < 2: raise OceanError(f"{len(out)} contestant{'s'[:len(out) != 1]}: name two at least, each network with --arch, other settings in the JSON file of --candidates")
-    if odd := [name for name,o in out.items() if not isinstance(o, dict)]: raise OceanError(f"candidates: {few(odd)}: give settings as an object, such as {{\"arch\": \"resnet50\"}}")
+    own,names = {} if candidates is None else candidates if isinstance(candidates, dict) else _read(candidates),listify(arch)
+    if twice := sorted({a for a in names if a in own or names.count(a) > 1}):
+        raise OceanError(f"--arch {few(twice)}: takes part already under this name; give each candidate a name of its own in the JSON file")
+    out = {**{a: {"arch": a} for a in names}, **own}
+    if len(out) < 2:
+        raise OceanError(f"{len(out)} candidate{'s'[:len(out) != 1]}: name two at least, each network with --arch, "
+                         "other settings in the JSON file of --candidates")
+    if odd := [name for name,o in out.items() if not isinstance(o, dict)]:
+        raise OceanError(f"candidates: {few(odd)}: give settings as an object, such as {{\"arch\": \"resnet50\"}}")
     def settings(o):
         start = o["init"] if o.get("init") else o.get("weights", weights)
-        told = recipe(start, o.get("head_epochs", epochs[0]), o.get("body_epochs", epochs[1]))
-        return {"weights": weights, **told, **o, **{k: told[k] for k in ("head_epochs", "body_epochs")}} # from nothing, the epochs of both stages are the second's
+        fit = recipe(start, o.get("head_epochs", epochs[0]), o.get("body_epochs", epochs[1]))
+        fixed = {k: fit[k] for k in ("head_epochs", "body_epochs")}  # from nothing, the epochs of both stages are the second's
+        return {"weights": weights, **fit, **o, **fixed}
     return {name: settings(o) for name,o in out.items()}
 
 def _read(path):
-    "A JSON file of contestants."
+    "A JSON file of candidates."
     try: return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e: raise OceanError(f"{path}: can't be read as JSON ({e}); give contestants as {{\"name\": {{\"arch\": \"resnet34\"}}, ...}}") from e
+    except (OSError, ValueError) as e:
+        raise OceanError(f"{path}: can't be read as JSON ({e}); give candidates as {{\"name\": {{\"arch\": \"resnet34\"}}, ...}}") from e
 
 # %% ../../nbs/95_jobs.judge.ipynb #6e639617
+_OLD = {"low": "value_low", "high": "value_high", "diff_low": "difference_low", "diff_high": "difference_high"} # columns of version 0.1
+
 @renamed(by="groups")
 def compare(
     data, # A folder of class folders, a manifest file (.csv, .parquet), or a COCO file (.json)
     out, # Folder to make
     target=None, # What to learn, one column or a list of them, as in `train`
     arch=None, # Networks of timm that take part, a list
-    candidates=None, # Further contestants: {name: settings}, or a JSON file of it
-    weights="hub", # Where contestants start that don't say otherwise: "hub", a file, or "none"
-    size=512, # Of the network's input: a number, "WIDTHxHEIGHT" or (width, height), pixels
+    candidates=None, # Further candidates: {name: settings}, or a JSON file of it
+    weights="hub", # Where candidates start that don't say otherwise: "hub", a file, or "none"
+    size:int|str|tuple=512, # Of the network's input: a number, "WIDTHxHEIGHT" or (width, height), pixels
     crop:float=None, # Part of the width to keep; by default all of it
-    groups:str="auto", # What stays together in the split, as in `train`
+    groups:str="auto", # What is kept together in the split, as in `train`
     valid:float=.2, # Share of the images for validation, where there is no split
     test:float=.2, # Share of the images to judge on, where there is no split
     seeds:int=3, # How often each is trained
@@ -71,53 +80,73 @@ def compare(
     body_epochs:int=4, # Epochs of the whole network, at most
     bs:int=None, # Images a batch, at most
     metric:str=None, # As `scores` names it; by default balanced_accuracy, for several labels an image mean_average_precision
-    baseline:str=None, # The contestant that the others are compared with; by default the first
+    baseline:str=None, # The candidate that the others are compared with; by default the first
     seed:int=SEED, # Of the split, and the first of the seeds
     resume:bool=False, # Go on with the comparison in `out`
     images=None, # Folder that relative paths of a table start at; by default that of the file
 )->pd.DataFrame: # As `evaluate.compare.compare` makes it
     "Train several networks or recipes on one split and say which is better. Raises `OceanError` for bad input, `OSError` where nothing can be written."
-    options = dict(data=os.path.abspath(data), out=os.path.abspath(out), target=listify(target), arch=listify(arch), candidates=candidates if candidates is None or isinstance(candidates, dict) else os.path.abspath(candidates), weights=str(weights or "none"), size=list(parse_size(size)), crop=crop, groups=groups, valid=valid, test=test,
-                   seeds=seeds, head_epochs=head_epochs, body_epochs=body_epochs, bs=bs, metric=metric, baseline=baseline, seed=seed, images=images and os.path.abspath(images))
+    named = candidates if candidates is None or isinstance(candidates, dict) else os.path.abspath(candidates)
+    options = dict(data=os.path.abspath(data), out=os.path.abspath(out), images=images and os.path.abspath(images), target=listify(target),
+        arch=listify(arch), candidates=named, weights=str(weights or "none"), size=list(parse_size(size)), crop=crop, groups=groups,
+        valid=valid, test=test, seeds=seeds, head_epochs=head_epochs, body_epochs=body_epochs, bs=bs, metric=metric, baseline=baseline, seed=seed)
     run,note = Path(out),claimed(out, new_note("compare", options), resume)
-    if note["status"] == "finished": return _told(run, pd.read_csv(run/"comparison.csv", dtype={"target": str, "name": str}, keep_default_na=False, na_values=[""]))
-    check_range(seed, options["size"]), check_outside(out, data)
-    contest = _contestants(arch, candidates, weights, (head_epochs, body_epochs))
+    if note["status"] == "finished": return _closing(run, _finished_table(run))
+    check_range(seed, options["size"])
+    check_outside(out, data)
+    plans = _candidates(arch, candidates, weights, (head_epochs, body_epochs))
     df,targets,_ = read_labelled(data, target, groups, images=images)
     common = dict(size=options["size"], crop=crop, bs=bs, cache=run/"cache")
-    planned(contest, targets, seeds, baseline, metric, seed, **common)
-    for o in contest.values():
-        if not o.get("init"): check_network(o.get("arch", "resnet34"), o["weights"], parse_size(o.get("size", options["size"])), o.get("bs", bs))
+    planned(plans, targets, seeds, baseline, metric, seed, **common)
+    check_metric(df, targets, metric)
+    for o in plans.values():
+        own = parse_size(o.get("size", options["size"]))
+        if not o.get("init"): check_network(o.get("arch", "resnet34"), o["weights"], own, o.get("bs", bs))
     with writing(run),bars():
         with begun(run, note):
-            df,note = parted(run, note, df, targets, options | {"test": 0. if groups in ("auto", "split") and "split" in df else test})
+            df,note = parted(run, note, df, targets, options | {"test": share_to_judge(df, groups, test)})
             if not (run/"split.csv").exists(): save_split(df, run/"split.csv", targets)
             note = save_note(run, note, split_hash=split_hash(df, targets))
-        table = compare_runs(df, contest, targets if len(targets) > 1 else targets[0], seeds, baseline, metric, run/"runs", by="split", groups=interval_groups(df, groups), seed=seed, progress=watched(), **common)
-        _page(run, table, contest, targets)
+        table = compare_runs(df, plans, targets if len(targets) > 1 else targets[0], seeds, baseline, metric, run/"runs", by="split",
+                             groups=interval_groups(df, groups), seed=seed, progress=watched(), **common)
+        _page(run, table, plans, targets)
     save_note(run, note, status="finished", finished=now())
-    return _told(run, table)
+    return _closing(run, table)
+
+def _finished_table(run):
+    "The table of a comparison that is finished; a candidate may be called None."
+    return pd.read_csv(run/"comparison.csv", dtype={"target": str, "name": str}, keep_default_na=False, na_values=[""]).rename(columns=_OLD)
 
 # %% ../../nbs/95_jobs.judge.ipynb #3c9f384d
-def _page(run, table, contest, targets):
+_SECONDS = ("What each was given besides what all share. Seconds are those of one training, on a machine that may have had other "
+            "work to do.")
+
+def _page(run, table, plans, targets):
     "The table, the picture and the page."
-    figure = plot_comparison(table)
+    figure = figure_of(plot_comparison(table))
     figure.savefig(run/"comparison.png", dpi=120)
-    shown = table.drop(columns=["n", "n_groups"]).assign(metric=table["metric"].str.replace("_", " "))
-    settings = pd.DataFrame([{"name": name, "settings": ", ".join(f"{k} {v}" for k,v in o.items())} for name,o in contest.items()])
-    save_page(run/"report.html", f"{' and '.join(targets)}: {len(contest)} contestants", [
-        ("Scores and differences", "\n\n".join(table.attrs["notes"]), [figure, shown]),
-        ("Contestants", "What each was told besides what all share. Seconds are those of one training, on a machine that may have had other work to do.", settings)], "The same split, the same seeds, the same images to judge on.")
+    shown = table.drop(columns=["n", "n_all", "n_groups"]).assign(metric=table["metric"].str.replace("_", " "))
+    settings = pd.DataFrame([{"name": name, "settings": ", ".join(f"{k} {v}" for k,v in o.items())} for name,o in plans.items()])
+    save_page(run/"report.html", f"{' and '.join(targets)}: {len(plans)} candidates",
+              [("Scores and differences", "\n\n".join(table.attrs["notes"]), [figure, shown]), ("Candidates", _SECONDS, settings)],
+              "The same split, the same seeds, the same images to judge on.")
     with atomic_path(run/"comparison.csv") as temp: table.to_csv(temp, index=False)
 
-def _told(run, table):
-    "Say how each did, and remove what only an unfinished contest needs."
+def _closing(run, table):
+    "Say how each did, and remove what only an unfinished comparison needs."
     shutil.rmtree(run/"cache", ignore_errors=True)
     for t,rows in table.groupby("target", sort=False):
         one = rows.iloc[0]
-        print(f"{t}: {one['metric'].replace('_', ' ')} on {one['n']} images: " + "; ".join(f"{o['name']} {o['value']:.3f} ({o['low']:.3f} to {o['high']:.3f})" + (f", {o['difference']:+.3f} ({o['diff_low']:+.3f} to {o['diff_high']:+.3f})" if pd.notna(o["difference"]) else "") for _,o in rows.iterrows()))
+        print(f"{t}: {one['metric'].replace('_', ' ')} on {one['n']} images: " + "; ".join(_figures(o) for _,o in rows.iterrows()))
     print(f"{run} is finished: {run/'report.html'}")
     return table
+
+def _figures(row):
+    "A candidate's score and its difference from the baseline, each with its interval."
+    def one(key, form):
+        value,low,high = (f"{row[key + end]:{form}}" for end in ("", "_low", "_high"))
+        return f"{value} ({low} to {high})" if pd.notna(row[key + "_low"]) else value
+    return f"{row['name']} {one('value', '.3f')}" + (f", {one('difference', '+.3f')}" if pd.notna(row["difference"]) else "")
 
 # %% ../../nbs/95_jobs.judge.ipynb #b2408b00
 @renamed(manifest="data")

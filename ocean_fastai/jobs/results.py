@@ -15,7 +15,7 @@ import pandas as pd
 
 from ..core import OceanError, printable
 from ..data.manifest import few
-from ..evaluate.report import plot_confusion, report_page
+from ..evaluate.report import figure_of, plot_confusion, scores_report
 from ..evaluate.scores import confusion, summary_dict, targets_of
 
 # %% ../../nbs/92_jobs.results.ipynb #1501859b
@@ -36,9 +36,9 @@ def write_results(
     several = len(targets_of(preds)) > 1
     for t in targets:
         end = "_" + t.replace("/", "-") if several else ""
-        plot_confusion(confusion(preds, df, t)).savefig(folder/f"{before}confusion{end}.png", dpi=120)
+        figure_of(plot_confusion(confusion(preds, df, t))).savefig(folder/f"{before}confusion{end}.png", dpi=120)
     page,title = folder/f"{before}report.html",f"{' and '.join(targets)}: {what}"
-    report_page(preds[preds["target"].isin(targets)], df, page, None, title, intro, extra, groups)
+    scores_report(preds[preds["target"].isin(targets)], df, page, None, title, intro, extra, groups)
     return {t: {"what": intro, **summary_dict(preds, df, t, groups)[t]} for t in targets}
 
 def answered_targets(
@@ -64,7 +64,8 @@ def figures_by_target(
 
 def _headline(figures, what, target=""):
     "The main figure of a target in one line."
-    m,line = figures["metrics"]["balanced_accuracy"],f"{target}: "*bool(target) + f"balanced accuracy on {figures['n']} {what}: "
+    on = f"{figures['n']} of {figures['n_all']}" if figures.get("n_all", 0) > figures["n"] else figures["n"]  # a model may abstain
+    m,line = figures["metrics"]["balanced_accuracy"],f"{target}: "*bool(target) + f"balanced accuracy on {on} {what}: "
     if m["value"] is None: return line + "undefined"
     interval = "" if m["low"] is None else f" (95 % interval {m['low']:.3f} to {m['high']:.3f})"
     return line + f"{m['value']:.3f}{interval}"

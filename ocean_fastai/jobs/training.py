@@ -22,7 +22,7 @@ from ..data.loaders import OceanDataLoaders
 from ..data.splits import save_split
 from ..evaluate.calibration import abstain_threshold, apply_temperature, calibrate, plot_reliability
 from ..evaluate.thresholds import choose_thresholds, cooccurrence, plot_cooccurrence
-from ..evaluate.report import plot_history
+from ..evaluate.report import figure_of, plot_history
 from ..explain.localize import fit_threshold
 from ..geometry import parse_size
 from ..infer.bundle import WEIGHTS, load_bundle, save_bundle
@@ -107,14 +107,14 @@ def _labels_sections(df, learn, chosen, precision):
     targets = [t for t in learn.dls.targets if t in df]
     if len(targets) == 1 and not learn.dls.multilabel: return out
     counts = cooccurrence(df, targets, learn.dls.targets[targets[0]] if len(targets) == 1 else None)
-    return [*out, ("Which labels go together", _TOGETHER, plot_cooccurrence(counts))]
+    return [*out, ("Which labels go together", _TOGETHER, figure_of(plot_cooccurrence(counts)))]
 
 # %% ../../nbs/93_jobs.training.ipynb #92243d2c
 def _validated(run, learn, targets, options, boxes):
     "History, thresholds, calibration, and the files of the validation images; returns their figures, and what was fitted on them."
     learn.history.to_csv(run/"history.csv", index=False)
     df = learn.dls.manifest.query("split == 'valid'").reset_index(drop=True)
-    extra = [("Training", f"Best epoch: {learn.fit_summary['best']}.", [plot_history(learn.history), learn.history.round(4)])]
+    extra = [("Training", f"Best epoch: {learn.fit_summary['best']}.", [figure_of(plot_history(learn.history)), learn.history.round(4)])]
     fit = _fitted(learn, df, boxes, targets[0])
     raw = predict_table(learn, df, progress=False)
     calibration = _calibration(learn, df, raw, options["precision"])
