@@ -7,7 +7,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/core.html.md"""
 # %% auto #0
 __all__ = ['SEED', 'STANDARD_CLASSES', 'VOCABS', 'class_colours', 'OceanError', 'ManifestError', 'SplitError', 'AugmentError',
            'WeightsError', 'BoxError', 'BundleError', 'ImageError', 'canonical', 'class_colors', 'atomic_path',
-           'atomic_folder', 'content_hash', 'file_hash', 'renamed']
+           'atomic_folder', 'printable', 'content_hash', 'file_hash', 'renamed']
 
 # %% ../nbs/00_core.ipynb #bea0cb2d
 import hashlib
@@ -124,6 +124,13 @@ def atomic_folder(
         yield temp
         os.replace(temp, path)
     finally: shutil.rmtree(temp, ignore_errors=True)
+
+# %% ../nbs/00_core.ipynb #f1e0a002
+def printable(
+    text, # Anything, such as the name of a file
+)->str: # The same; a byte that is not UTF-8 as `\\udc80` to `\\udcff`
+    "Text that can be printed and written, whatever a file's name holds."
+    return str(text).encode("utf-8", "backslashreplace").decode("utf-8")
 
 # %% ../nbs/00_core.ipynb #de81b0ac
 def content_hash(

@@ -21,7 +21,8 @@ import numpy as np
 import pandas as pd
 
 from ..core import ManifestError, atomic_path, canonical, renamed
-from ..images import find_file, printable
+from ..images import find_file
+from ..core import printable
 
 # %% ../../nbs/10_data.manifest.ipynb #4abfc327
 RESERVED = ("path", "video", "time", "lat", "lon", "depth", "width", "height", "group", "split", "cached", "error", "image_id")

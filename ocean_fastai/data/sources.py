@@ -19,7 +19,8 @@ import pandas as pd
 from ..core import STANDARD_CLASSES, ManifestError, canonical, renamed
 from .manifest import (RESERVED, SPLIT_NAMES, _text, _text_paths, classes_of, few, image_paths, is_multilabel,
     read_table, target_columns)
-from ..images import list_images, printable
+from ..images import list_images
+from ..core import printable
 
 # %% ../../nbs/12_data.sources.ipynb #5634644b
 @renamed(vocab="classes")
