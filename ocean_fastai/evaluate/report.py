@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from ..core import SEED, OceanError
 from .scores import as_matrices, confusion, match_truth, scores, targets_of
-from ..pages import contact_sheet, save_page
+from ..pages import contact_sheet, fit_fonts, save_page
 
 # %% ../../nbs/67_evaluate.report.ipynb #b96ed0dc
 def _shares(
@@ -48,6 +48,7 @@ def plot_confusion(
     ax.set_yticks(range(len(cm)), rows)
     ax.set_xticks(range(cm.shape[1]), map(short, cm.columns), rotation=45, ha="right", rotation_mode="anchor")
     ax.set(ylabel="true (images)" if cm.index.name == "true" else "", xlabel="named by the model" if cm.index.name == "true" else "")
+    fit_fonts(ax)
     ax.spines[:].set_visible(False)
     figure.colorbar(drawn, ax=ax, label="share of the row" if cm.index.name == "true" else "share of those with or without it", shrink=.8)
     return figure
