@@ -274,6 +274,7 @@ def _item(
     if isinstance(item, pd.Series): item = item.to_frame("value" if item.name is None else item.name)
     if isinstance(item, pd.DataFrame): body = _table(item, caption or label)
     else:
+        if isinstance(item, np.ndarray) and item.size and isinstance(item.flat[0], Axes): item = item.flat[0]
         if isinstance(item, Axes): item = item.figure
         if not isinstance(item, (Figure, Image.Image, np.ndarray, Path)):
             raise OceanError(f"{label}: a {type(item).__name__} can't be shown; pass text, a table, a figure, a Pillow image, an array or a Path")

@@ -21,13 +21,14 @@ from fastcore.basics import listify
 
 from ..annotate.pseudo import pseudo_label as borrow
 from ..core import SEED, OceanError, atomic_folder, atomic_path
-from ..data.boxes import is_coco
+from ..formats.coco import is_coco
 from ..data.loaders import OceanDataLoaders
-from ..data.manifest import cell_texts, check_manifest, few, load_manifest, manifest_from_csv, save_manifest
+from ..data.manifest import cell_texts, check_manifest, few, load_manifest, save_manifest
+from ..data.sources import manifest_from_csv
 from ..data.splits import group_column, group_numbers, save_split, split_frames, split_hash
 from ..evaluate.calibration import abstain_threshold, apply_temperature, calibrate, plot_reliability
 from ..evaluate.thresholds import choose_thresholds, cooccurrence, plot_cooccurrence
-from ..evaluate.report import plot_confusion, plot_history, report_page
+from ..evaluate.report import figure_of, plot_confusion, plot_history, scores_report
 from ..evaluate.scores import confusion, summary_dict, targets_of
 from ..explain.localize import fit_threshold
 from ..geometry import parse_size
@@ -57,8 +58,8 @@ def _judged(folder, preds, df, targets, what, intro, groups="auto", extra=(), be
     several = len(targets_of(preds)) > 1
     for t in targets:
         end = "_" + t.replace("/", "-") if several else ""
-        plot_confusion(confusion(preds, df, t)).savefig(folder/f"{before}confusion{end}.png", dpi=120)
-    report_page(preds[preds["target"].isin(targets)], df, folder/f"{before}report.html", None, f"{' and '.join(targets)}: {what}", intro, extra, groups)
+        figure_of(plot_confusion(confusion(preds, df, t))).savefig(folder/f"{before}confusion{end}.png", dpi=120)
+    scores_report(preds[preds["target"].isin(targets)], df, folder/f"{before}report.html", None, f"{' and '.join(targets)}: {what}", intro, extra, groups)
     return {t: {"what": intro, **summary_dict(preds, df, t, groups)[t]} for t in targets}
 
 def _answered(preds, targets):
@@ -75,8 +76,9 @@ def _by_target(figures, targets):
 def _headline(figures, what, target=""):
     "The main figure of a target in one line."
     m,target = figures["metrics"]["balanced_accuracy"],f"{target}: "*bool(target)
-    if m["value"] is None: return f"{target}balanced accuracy on {figures['n']} {what}: undefined"
-    return f"{target}balanced accuracy on {figures['n']} {what}: {m['value']:.3f}" + (f" (95 % interval {m['low']:.3f} to {m['high']:.3f})" if m["low"] is not None else "")
+    on = f"{figures['n']} of {figures['n_all']}" if figures.get("n_all", 0) > figures["n"] else figures["n"] # a model may abstain
+    if m["value"] is None: return f"{target}balanced accuracy on {on} {what}: undefined"
+    return f"{target}balanced accuracy on {on} {what}: {m['value']:.3f}" + (f" (95 % interval {m['low']:.3f} to {m['high']:.3f})" if m["low"] is not None else "")
 
 def _headlines(figures, what, targets):
     "The main figure of each target, in a line each."
@@ -137,14 +139,14 @@ def _labels_section(df, learn, chosen, precision):
     targets = [t for t in learn.dls.targets if t in df]
     if len(targets) == 1 and not learn.dls.multilabel: return out
     counts = cooccurrence(df, targets, learn.dls.targets[targets[0]] if len(targets) == 1 else None)
-    return [*out, ("Which labels go together", "Of all labelled images, whatever their part. Classes that hardly ever stand apart can't be told apart by what the network learns from these images.", plot_cooccurrence(counts))]
+    return [*out, ("Which labels go together", "Of all labelled images, whatever their part. Classes that hardly ever stand apart can't be told apart by what the network learns from these images.", figure_of(plot_cooccurrence(counts)))]
 
 # %% ../../nbs/93_jobs.train.ipynb #92243d2c
 def _validated(run, learn, targets, options, boxes):
     "History, thresholds, calibration, and the files of the validation images; returns their figures, and what was fitted on them."
     learn.history.to_csv(run/"history.csv", index=False)
     df = learn.dls.manifest.query("split == 'valid'").reset_index(drop=True)
-    extra = [("Training", f"Best epoch: {learn.fit_summary['best']}.", [plot_history(learn.history), learn.history.round(4)])]
+    extra = [("Training", f"Best epoch: {learn.fit_summary['best']}.", [figure_of(plot_history(learn.history)), learn.history.round(4)])]
     fit = _fitted(learn, df, boxes, targets[0])
     raw = predict_table(learn, df, progress=False)
     calibration = _calibration(learn, df, raw, options["precision"])
