@@ -105,7 +105,7 @@ def _part(out, model, df, k, options, min_score):
     boxes = find_boxes(model, some, masks=True, progress=False, **options)
     if min_score is not None: boxes = boxes[boxes["score"] >= min_score]
     key = ["path", "time"] if "time" in boxes else ["path"]
-    own,read = dict(list(boxes.groupby(key))),Reader(some, Geometry())
+    own,read = dict(list(boxes.groupby(key))),Reader(some, Geometry(value_range=model.geometry.value_range))
     for i,row in enumerate(some.to_dict("records")):
         pixels,*_ = read(i)
         if pixels is None: continue
