@@ -12,10 +12,14 @@ from ocean_fastai.synth.scene import draw_scene
 from ocean_fastai.synth.dataset import draw_dataset
 from ocean_fastai.data.manifest import (check_manifest, classes_of, image_paths, label_matrix, load_manifest, manifest_from_csv,
     manifest_from_folder, save_manifest, target_columns)
-from ocean_fastai.data.boxes import boxes_to_labels, check_boxes, read_coco, read_voc, read_yolo, show_boxes, write_coco, write_yolo
+from ocean_fastai.data.boxes import boxes_to_labels, check_boxes, draw_boxes, show_boxes
 from ocean_fastai.data.splits import load_split, save_split, split_frames, split_hash
 from ocean_fastai.data.augment import AlbumentationsTransform, ocean_augs, recipes, show_augs
 from ocean_fastai.data.loaders import OceanDataLoaders
+from ocean_fastai.formats.base import convert, formats, read_annotations
+from ocean_fastai.formats.coco import coco_images, is_coco, read_coco, write_coco
+from ocean_fastai.formats.yolo import read_yolo, write_yolo
+from ocean_fastai.formats.voc import read_voc
 from ocean_fastai.train.losses import class_weights, ocean_loss, pos_weights
 from ocean_fastai.train.metrics import average_precision, balanced_accuracy, default_metrics, macro_f1, weighted_accuracy
 from ocean_fastai.train.models import load_weights, ocean_model

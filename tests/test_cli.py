@@ -9,7 +9,7 @@ import pytest
 from jobs import TINY, apart, begin, draw, here, ok, refused
 from PIL import Image
 
-from ocean_fastai.data.boxes import write_coco
+from ocean_fastai.formats.coco import write_coco
 
 TINY_COCO = ("--target", "elements", "--by", "video", "--classes", "fauna,rocks", *TINY[2:], "--size", "96x64")
 

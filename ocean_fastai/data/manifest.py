@@ -23,7 +23,7 @@ from ..core import ManifestError, atomic_path, canonical
 from ..images import list_images
 
 # %% ../../nbs/10_data.manifest.ipynb #4abfc327
-RESERVED = ("path", "video", "time", "lat", "lon", "depth", "width", "height", "group", "split", "cached", "error")
+RESERVED = ("path", "video", "time", "lat", "lon", "depth", "width", "height", "group", "split", "cached", "error", "image_id")
 SPLIT_NAMES = {"train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test", "testing": "test"}
 MANIFEST_SUFFIXES = (".csv", ".parquet")
 PERSON,PSEUDO = "person","pseudo" # In the column `<target>_source`: whose label it is

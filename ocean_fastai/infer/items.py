@@ -21,7 +21,7 @@ import pandas as pd
 from PIL import Image
 
 from ..core import ImageError, OceanError
-from ..data.boxes import is_coco, read_coco
+from ..formats.coco import coco_images, is_coco
 from ..data.manifest import image_paths, is_manifest_file, load_manifest
 from ..geometry import Geometry
 from ..images import IMAGE_SUFFIXES, from_pil, list_images, open_image
@@ -105,7 +105,7 @@ def _items_at(source):
     path,known = Path(source),(*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
     if path.is_dir(): return _items_of(list_images(path, known))
     if is_manifest_file(path): return load_manifest(path)
-    if path.exists() and is_coco(path): return read_coco(path, outside="clip")[0]
+    if path.exists() and is_coco(path): return coco_images(path)
     if path.exists():
         if path.suffix.lower() in known: return _items_of([source])
         raise OceanError(f"{source}: is no folder, image, video or manifest (by its name; images end in {' '.join(IMAGE_SUFFIXES)}, manifests in .csv .parquet, COCO in .json)")

@@ -9,7 +9,6 @@ __all__ = ['read_labelled', 'check_outside', 'parted', 'split', 'manifest_with_t
            'recipe', 'check_range', 'check_network', 'read_items']
 
 # %% ../../nbs/91_jobs.data.ipynb #61a9bb5e
-import json
 import os
 import sys
 from pathlib import Path
@@ -19,10 +18,12 @@ import torch
 from fastcore.basics import listify
 
 from ..core import SEED, ManifestError, OceanError, printable
-from ..data.boxes import boxes_to_labels, is_coco, read_coco
+from ..data.boxes import boxes_to_labels
 from ..data.manifest import (RESERVED, cell_texts, check_manifest, few, is_manifest_file, load_manifest,
     manifest_from_csv, manifest_from_folder, parse_cell, save_manifest, target_columns)
 from ..data.splits import load_split, split_frames
+from ..formats.base import convert as convert_annotations
+from ..formats.coco import coco_images, is_coco, read_coco
 from ..geometry import Geometry
 from ..images import cache_images, list_images
 from ..infer.items import list_items
@@ -48,7 +49,7 @@ def read_labelled(
         try: df = manifest_from_folder(path, names[0], classes)
         except UnicodeEncodeError as e: raise _bad_names(list_images(path)) from e
     elif is_coco(path):
-        names,(df,boxes) = names or ["elements"],read_coco(path, images, classes, outside="clip")
+        names,(df,boxes) = names or ["elements"],read_coco(path, images=images, classes=classes, outside="clip")
         df = boxes_to_labels(df, boxes, names[0])
     else:
         df,boxes = manifest_from_csv(path, images, target=names or None),None
@@ -230,25 +231,16 @@ def read_items(
     tables = [s for s in sources if is_manifest_file(s) or is_coco(s)]
     if images is not None and not Path(images).is_dir(): raise OceanError(f"--images {images}: no such folder")
     if images is not None and not tables: raise OceanError(f"--images {images}: only a table's relative paths start there; leave it out")
-    if len(sources) == 1: return list_items(_table_at(tables[0], images) if tables and Path(tables[0]).exists() else sources[0], every_s)
+    if len(sources) == 1: return list_items(sources[0] if images is None else _table_at(sources[0], images), every_s)
     if tables: raise OceanError(f"{few(tables)}: a table stands alone, beside no other images; name it in a command of its own")
     return list_items([p for s in sources for p in _files_at(s)], every_s)
 
 def _table_at(path, images):
     "The images of a table, whose relative paths start in the folder `images`"
-    df = _coco_images(path) if is_coco(path) else load_manifest(path)
-    near = [Path(path).parent, Path(path).parent/"images", Path(path).parent.parent/"images"] if is_coco(path) else []
-    found = next((folder for folder in near if (folder/df["path"].iloc[0]).exists()), Path(path).parent)
-    df.attrs["folder"] = os.path.abspath(images or found)
+    if is_coco(path): return coco_images(path, images)
+    df = load_manifest(path)
+    df.attrs["folder"] = os.path.abspath(images)
     return df
-
-def _coco_images(path):
-    "The images of a COCO file, whatever its annotations say. Raises `OceanError`."
-    try: names = [im["file_name"].replace("\\", "/") for im in json.loads(Path(path).read_bytes())["images"]]
-    except (ValueError, LookupError, TypeError, AttributeError) as e:
-        raise OceanError(f"{path}: can't be read as COCO, which has images with a file_name each ({type(e).__name__}: {e})") from e
-    if not names: raise OceanError(f"{path}: no images in it")
-    return pd.DataFrame({"path": names})
 
 def _files_at(source):
     "The files that one of several names stands for"
