@@ -6,7 +6,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/jobs.data.html.md"""
 
 # %% auto #0
 __all__ = ['read_labelled', 'check_outside', 'parted', 'split', 'manifest_with_targets', 'labelled_targets', 'interval_groups',
-           'recipe', 'check_range', 'check_network', 'read_items']
+           'recipe', 'check_range', 'check_network', 'read_items', 'convert']
 
 # %% ../../nbs/91_jobs.data.ipynb #61a9bb5e
 import os
@@ -247,3 +247,19 @@ def _files_at(source):
     if os.path.isfile(source): return [source]
     df = list_items(source)
     return df["path"].drop_duplicates().tolist()
+
+# %% ../../nbs/91_jobs.data.ipynb #c0e10002
+def convert(
+    source, # Annotations to read: a COCO file, a YOLO or Pascal VOC folder, ...
+    out, # File or folder to write; without a suffix it is a folder
+    format:str=None, # Name of the format to write; by default by the suffix of `out`
+    source_format:str=None, # Name of the format to read; by default found out by looking into it
+    images=None, # Folder that image names of `source` start at; by default looked for in the usual places
+    classes=None, # Classes to keep, in this order; by default all
+)->pd.DataFrame: # Report: `step` (read or write), `n`, `what`
+    "Write annotations in another format. Raises `OceanError` for what can't be read or written, or an `out` that is taken."
+    check_free(out)
+    with writing(out): report = convert_annotations(source, out, format, source_format, images, classes)
+    for r in report.itertuples(): print(f"{r.step}: {r.what}")
+    print(f"{source} is written as {out}")
+    return report
