@@ -1,4 +1,4 @@
-"""Labelled images from a folder, a table or boxes, split and readable; and what must be known of a network before an hour of work.
+"""Labelled images from a folder, a table or boxes, split and readable; images to predict; and what must be known of a network before an hour of work.
 
 Docs: https://ocean-fastai.github.io/ocean-fastai/jobs.data.html.md"""
 
