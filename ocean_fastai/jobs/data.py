@@ -26,7 +26,7 @@ from ..data.splits import load_split, split_frames
 from ..formats.base import convert as convert_annotations
 from ..formats.coco import coco_images, is_coco, read_coco
 from ..geometry import Geometry
-from ..images import cache_images, list_images
+from ..images import cache_images
 from ..infer.items import list_items
 from .base import check_free, writing
 from ..train.models import ocean_model
@@ -47,8 +47,7 @@ def read_labelled(
     if path.is_dir():
         _check_class_folders(path, images)
         names,boxes = names or ["label"],None
-        try: df = manifest_from_folder(path, names[0], classes)
-        except UnicodeEncodeError as e: raise _bad_names(list_images(path)) from e
+        df = manifest_from_folder(path, names[0], classes)
     elif is_coco(path):
         names,(df,boxes) = names or ["elements"],read_coco(path, images=images, classes=classes, outside="clip")
         df = boxes_to_labels(df, boxes, names[0])
@@ -83,11 +82,6 @@ def _only_candidate(path, df, groups):
     if not found: raise ManifestError(f"{path}: no column could be the target; the columns are: {', '.join(df.columns)}")
     raise ManifestError(f"{path}: {len(found)} columns could be the target ({', '.join(found)}); "
                         "choose with --target, more than once for a model of several")
-
-def _bad_names(paths):
-    "The error for names that a table of text can't hold."
-    odd = [printable(p) for p in paths if printable(p) != str(p)]
-    return OceanError(f"{len(odd)} file{'s'[:len(odd) != 1]} with a name that is not UTF-8: {few(odd)}; rename {'it' if len(odd) == 1 else 'them'}")
 
 def check_outside(
     out, # Where a job's results shall be
