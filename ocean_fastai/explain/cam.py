@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from ..core import OceanError
 from ..geometry import Geometry
-from ..infer.bundle import Bundle, learner_config, probabilities
+from ..infer.bundle import Bundle, learner_bundle, probabilities
 from ..infer.items import Reader, default_workers, list_items, read_ahead
 
 # %% ../../nbs/50_explain.cam.ipynb #aeb69fe2
@@ -95,7 +95,7 @@ def known_network(
         raise OceanError(f"maps are made of a bundle, a fastai learner or a torch network, not of a {type(model).__name__}")
     targets,multi = getattr(model.dls, "targets", None),getattr(model.dls, "multilabel", [])
     if targets and hasattr(model, "arch") and hasattr(model, "norm"): # made by `ocean_learner`
-        bundle = Bundle(model.model, learner_config(model))
+        bundle = learner_bundle(model)
         return _Net(model.model, bundle.targets, bundle.multilabel, bundle, None)
     names = getattr(model.dls, "vocab", None)
     if not targets and names is not None and all(isinstance(c, str) for c in names):
@@ -253,7 +253,7 @@ def _tensor_maps(net, x, classes, target, method, raw, bs):
     given,found = _numbers(classes, len(x), names),[]
     for i in range(0, max(len(x), 1), bs):
         own = given if isinstance(given, str) else given[i:i+bs]
-        maps,_,_,fine = raw_maps(net.model, x[i:i+bs], lambda logits: _columns(own, part, names, logits), method)
+        maps,_,_,fine = raw_maps(net.model, x[i:i+bs], lambda logits: _columns(own, part, names, net.bundle.ranked(logits) if net.bundle else logits), method)
         if not fine.all():
             bad = [str(i + k) for k in (~fine).nonzero()[:, 0].tolist()]
             raise OceanError(f"the network gave numbers that are not finite (NaN or infinite) for {len(bad)} of the {len(x)} images: {', '.join(bad[:8])}; look at their pixels, and at its weights")
@@ -275,8 +275,8 @@ def _rows(net, numbers, batch, given, target, method, raw):
     t,names,part = target_part(net, target)
     x,seen = _batch_of(net, batch)
     own = given if isinstance(given, str) else [given[i] for i in numbers]
-    maps,logits,columns,fine = raw_maps(net.model, x, lambda logits: _columns(own, part, names, logits), method)
-    p = probabilities(logits, net.targets, net.multilabel, net.bundle and net.bundle.temperatures)[t] if names else logits
+    maps,logits,columns,fine = raw_maps(net.model, x, lambda logits: _columns(own, part, names, net.bundle.ranked(logits) if net.bundle else logits), method)
+    p = logits if not names else net.bundle.probabilities(logits)[t] if net.bundle else probabilities(logits, net.targets, net.multilabel)[t]
     maps = (maps if raw else _scaled(maps)).float().cpu().numpy()
     for n,(i,image) in enumerate(zip(numbers, seen)):
         if not fine[n]: yield i,None,np.nan,"the network gave no finite number for it",None,image; continue

@@ -22,7 +22,6 @@ from ..core import OceanError
 from .cam import known_network, raw_maps, target_part
 from ..geometry import Geometry, Mapping, crop_mapping, resize_mapping
 from ..images import from_pil
-from ..infer.bundle import probabilities
 from ..infer.items import Reader, default_workers, is_video, list_items, read_ahead
 
 # %% ../../nbs/51_explain.heatmaps.ipynb #f15a3881
@@ -127,7 +126,7 @@ def _passed(net, part, views):
             if not fine.all(): return None
             seen.append({"maps": maps, "logits": logits, **heard})
     out = {k: torch.cat([s[k] for s in seen]).float() for k in seen[0]}
-    return out.pop("maps"),probabilities(out.pop("logits"), net.targets, net.multilabel, net.bundle.temperatures),out
+    return out.pop("maps"),net.bundle.probabilities(out.pop("logits")),out
 
 def _looked(net, part, pixels, cell):
     "Class maps (V x K x h x w), what stands out (V x h x w), on a grid of `cell`, and probabilities by target of one image's views; None if numbers are not finite"
@@ -158,10 +157,10 @@ def _laid_out(maps, boxes, size, cell):
     return (total/np.maximum(weight, 1e-6)*(weight > 1e-6)).reshape(*maps.shape[1:-2], grid[1], grid[0])
 
 # %% ../../nbs/51_explain.heatmaps.ipynb #5727fa0c
-def _chosen(p, names, wanted, thresholds):
+def _chosen(p, names, wanted, thresholds, prior=None):
     "The classes that maps are wanted of: those asked for, or those that any view's prediction names"
     if wanted is not None: return wanted
-    named = p.argmax(1)[:, None] == np.arange(len(names)) if thresholds is None else p >= np.array([thresholds[c] for c in names])
+    named = (p/[(prior or {}).get(c) or 1. for c in names]).argmax(1)[:, None] == np.arange(len(names)) if thresholds is None else p >= np.array([thresholds[c] for c in names])
     return [c for c,there in zip(names, named.any(0)) if there]
 
 def _checked(model, classes, target, scales, tiles):
@@ -200,7 +199,7 @@ def seen_images(
         if error is None and (looked := _looked(net, part, pixels, cell)) is None: error = "the network gave no finite number for it"
         if error is None:
             cams,prior,p = *looked[:2],looked[2][target].float().cpu().numpy()
-            chosen = _chosen(p, names, wanted, net.bundle.thresholds.get(target))
+            chosen = _chosen(p, names, wanted, net.bundle.thresholds.get(target), net.bundle.prior.get(target))
             k = [names.index(c) for c in chosen]
             believed = p[:, k, None, None] if tiles else np.ones((1, len(k), 1, 1), np.float32)
             both = _laid_out(np.stack([cams[:, k]*believed, prior[:, None]*believed], 1), boxes, size, cell)
