@@ -23,7 +23,7 @@ from ..data.splits import save_split, split_hash
 from ..evaluate.compare import check_metric, compare as compare_runs, planned, plot_comparison, share_to_judge
 from ..evaluate.report import figure_of
 from ..geometry import parse_size
-from .data import check_apart, check_network, check_range, interval_groups, parted, read_labelled, recipe
+from .data import check_apart, check_network, check_range, parted, read_labelled, recipe
 from .base import bars, begun, claimed, new_note, now, save_note, watched, writing
 from ..pages import save_page
 
@@ -89,7 +89,7 @@ def compare(
             df,note = parted(run, note, df, targets, options | {"test": share_to_judge(df, by, test)})
             if not (run/"split.csv").exists(): save_split(df, run/"split.csv", targets)
             note = save_note(run, note, split_hash=split_hash(df, targets))
-        table = compare_runs(df, plans, targets if len(targets) > 1 else targets[0], seeds, baseline, metric, run/"runs", by="split", groups=interval_groups(df, by), seed=seed, progress=watched(), **common)
+        table = compare_runs(df, plans, targets if len(targets) > 1 else targets[0], seeds, baseline, metric, run/"runs", groups="split", seed=seed, progress=watched(), **common)
         _page(run, table, plans, targets)
     save_note(run, note, status="finished", finished=now())
     return _closing(run, table)
