@@ -109,8 +109,8 @@ def compare(
             df,note = parted(run, note, df, targets, options | {"test": share_to_judge(df, groups, test)})
             if not (run/"split.csv").exists(): save_split(df, run/"split.csv", targets)
             note = save_note(run, note, split_hash=split_hash(df, targets))
-        table = compare_runs(df, plans, targets if len(targets) > 1 else targets[0], seeds, baseline, metric, run/"runs", by="split",
-                             groups=interval_groups(df, groups), seed=seed, progress=watched(), **common)
+        table = compare_runs(df, plans, targets if len(targets) > 1 else targets[0], seeds, baseline, metric, run/"runs", groups="split",
+                             seed=seed, progress=watched(), **common)
         _page(run, table, plans, targets)
     save_note(run, note, status="finished", finished=now())
     return _closing(run, table)
