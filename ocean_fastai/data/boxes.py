@@ -228,7 +228,7 @@ def draw_boxes(
     return out
 
 def _draw_label(image, at, text):
-    "Write a text on a dark ground above a point, moved inside the picture"
+    "Write a text on dark above a point, moved inside the picture"
     draw,size = ImageDraw.Draw(image),max(11, image.width//60)
     x0,y0,x1,y1 = draw.textbbox(at, text, font_size=size, anchor="lb")
     right,down = max(min(0, image.width - x1 - 3), 2 - x0),max(0, 1 - y0)

@@ -182,6 +182,8 @@ def _about_file(data, classes, rows):
     rows.append((len(large), f"{few(large)}: too large to be carried along, so it would not be written again"))
     cats = {}
     for c in data["categories"]: cats.setdefault(canonical(c["name"]), c)
+    n = len(data["categories"]) - len(cats)
+    rows.append((n, f"{n} categories have the name of another one, and are one class with it"))
     wanted = cats if classes is None else map(canonical, listify(classes))
     return {**{k: v for k,v in about.items() if k not in large}, "categories": [cats[c] for c in wanted if c in cats]}
 
@@ -202,7 +204,7 @@ def write(
     listed,image_ids = _images_to_write(manifest, path, images, rows)
     notes = _notes_to_write(checked, manifest, image_ids, dict(zip(names, (c["id"] for c in cats))), rows)
     data = {**about, "images": listed, "annotations": notes, "categories": cats}
-    with atomic_path(path) as temp: temp.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+    with atomic_path(path) as temp: temp.write_text(json.dumps(data, ensure_ascii=False, default=str), encoding="utf-8")
     return report_table(rows)
 
 def write_coco(

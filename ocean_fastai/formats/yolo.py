@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
+from fastcore.basics import listify
 
 from ..core import BoxError, OceanError, atomic_folder
 from ..images import IMAGE_SUFFIXES, image_size, list_images
@@ -124,8 +125,10 @@ def _places(home, data, file, images, rows):
     "Each image with its split (None where the file tells none) and its label file"
     entries,places = {},{}
     for key,split in SPLIT_NAMES.items():
-        for name in ([data[key]] if isinstance(data.get(key), str) else data.get(key) or ()):
-            entries.setdefault(split, []).append(str(name))
+        if not (named := data.get(key)): continue
+        if not isinstance(named, (str, list)):
+            raise BoxError(f"{file}: {key}: {named!r} should be a folder or a list of folders")
+        entries.setdefault(split, []).extend(map(str, listify(named)))
     if not entries: raise BoxError(f"{file}: names no images; add an entry `train: FOLDER`")
     root = home/data["path"] if isinstance(data.get("path"), str) and (home/data["path"]).is_dir() else home
     for split,names in entries.items():
