@@ -1,4 +1,4 @@
-"""Contact sheets, and one self-contained HTML page from figures and tables.
+"""Contact sheets, letters of any script, and one self-contained HTML page from figures and tables.
 
 Docs: https://ocean-fastai.github.io/ocean-fastai/pages.html.md"""
 
@@ -39,11 +39,13 @@ def _from_array(
     array = np.asarray(array)
     if array.ndim == 3 and array.shape[2] == 1: array = array[..., 0]
     if array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,)) or not array.size:
-        raise OceanError(f"an array of shape {array.shape} is no picture; pass height x width, or height x width x 3 (channels last)")
+        raise OceanError(f"an array of shape {array.shape} is no picture; "
+                         "pass height x width, or height x width x 3 (channels last)")
     scale = 255 if array.dtype == bool or array.dtype.kind == "f" else 1
     low,high = float(array.min())*scale, float(array.max())*scale
     if not (low > -3 and high < 258): # a hair's breadth for what interpolation overshoots; NaN fails as well
-        raise OceanError(f"pixel values from {low/scale:.4g} to {high/scale:.4g}: pass floats in [0, 1] or integers in [0, 255]")
+        span = f"{low/scale:.4g} to {high/scale:.4g}"
+        raise OceanError(f"pixel values from {span}: pass floats in [0, 1] or integers in [0, 255]")
     return Image.fromarray((array*float(scale)).round().clip(0, 255).astype(np.uint8))
 
 def _picture(
@@ -69,8 +71,9 @@ def _system_fonts()->tuple:
     "Font files of the system, upright sans-serif ones of ordinary weight first."
     def rank(file):
         name = Path(file).name.lower()
-        return ("sans" not in name, "mono" in name or "italic" in name or "oblique" in name, "regular" not in name, name)
-    return tuple(sorted({*(f.fname for f in font_manager.fontManager.ttflist), *font_manager.findSystemFonts()}, key=rank))
+        return ("sans" not in name, any(s in name for s in ("mono", "italic", "oblique")), "regular" not in name, name)
+    known = {f.fname for f in font_manager.fontManager.ttflist}
+    return tuple(sorted(known | set(font_manager.findSystemFonts()), key=rank))
 
 def _font_file(text)->str:
     "A font file that has all letters of a text; DejaVu Sans, and a warning, where none has."
@@ -116,7 +119,8 @@ def fit_fonts(
     for ax in figure.axes:
         for axis in (ax.xaxis, ax.yaxis): axis.get_ticklabels() # Written by matplotlib when asked for
     for text in figure.findobj(Text):
-        if not text.get_text().isascii() and len(families := fonts_for([text.get_text()])) > 1: text.set_family(families)
+        families = [] if text.get_text().isascii() else fonts_for([text.get_text()])
+        if len(families) > 1: text.set_family(families)
     return figure
 
 # %% ../nbs/04_pages.ipynb #ceb73b65
@@ -159,12 +163,14 @@ def _tile(
     except ImageError as e:
         font = font_for(e.reason, 12)
         lines = _wrapped(f"unreadable: {e.reason}", font, size[0] - 16)
-        ImageDraw.Draw(tile).multiline_text((size[0]/2, size[1]/2), "\n".join(lines), fill="#7a1f1f", font=font, anchor="mm", align="center")
+        ImageDraw.Draw(tile).multiline_text((size[0]/2, size[1]/2), "\n".join(lines), "#7a1f1f", font, "mm", align="center")
     else:
         picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
         picture = ImageOps.contain(picture, size, Image.Resampling.LANCZOS)
-        tile.paste(picture, [(a - b)//2 for a,b in zip(size, picture.size)], picture if picture.mode == "RGBA" else None)
-    if border: ImageDraw.Draw(tile).rectangle((0, 0, size[0] - 1, size[1] - 1), outline=border, width=max(2, size[0]//60))
+        corner = [(a - b)//2 for a,b in zip(size, picture.size)]
+        tile.paste(picture, corner, picture if picture.mode == "RGBA" else None)
+    frame,width = (0, 0, size[0] - 1, size[1] - 1),max(2, size[0]//60)
+    if border: ImageDraw.Draw(tile).rectangle(frame, outline=border, width=width)
     return tile
 
 # %% ../nbs/04_pages.ipynb #221db350
@@ -182,7 +188,8 @@ def contact_sheet(
     if not images: raise OceanError("a contact sheet needs at least one image")
     for name,o in (("captions", captions), ("border_colors", borders)):
         if len(o) != len(images): raise OceanError(f"{len(o)} {name} for {len(images)} images; pass one for each")
-    if min(thumb) < 8 or cols is not None and cols < 1: raise OceanError(f"thumb={thumb}, cols={cols}: a picture needs 8 pixels at least, and a row one picture")
+    if min(thumb) < 8 or cols is not None and cols < 1:
+        raise OceanError(f"thumb={thumb}, cols={cols}: a picture needs 8 pixels at least, and a row one picture")
     n_rows = math.ceil(len(images)/(cols or max(4, math.ceil(len(images)**.5))))
     cols = cols or math.ceil(len(images)/n_rows)
     size,gap,height = tuple(thumb),max(6, thumb[0]//24),max(10, min(20, thumb[0]//18))
@@ -207,7 +214,8 @@ def _encoded(
     picture:Image.Image, # Any mode
 )->tuple: # MIME type and bytes
     "JPEG where it saves much, else PNG; PNG where there is transparency."
-    if picture.width > _MAX_WIDTH: picture = ImageOps.contain(picture, (_MAX_WIDTH, picture.height), Image.Resampling.LANCZOS)
+    if picture.width > _MAX_WIDTH:
+        picture = ImageOps.contain(picture, (_MAX_WIDTH, picture.height), Image.Resampling.LANCZOS)
     clear = picture.has_transparency_data
     picture = picture.convert("RGBA" if clear else "L" if picture.mode in ("1", "L") else "RGB")
     png,jpeg = io.BytesIO(),io.BytesIO()
@@ -233,7 +241,9 @@ def _cells(
     "A column's values as a reader wants them."
     number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
     known = column.dropna()
-    whole = pd.api.types.is_integer_dtype(column) or number and (known % 1 == 0).all() and known.abs().max() not in (0, 1, np.inf)  # shares of 0 and 1 are no counts
+    whole = pd.api.types.is_integer_dtype(column)
+    if number and not whole: # Shares of 0 and 1 are no counts
+        whole = (known % 1 == 0).all() and known.abs().max() not in (0, 1, np.inf)
     def text(v):
         if pd.api.types.is_scalar(v) and pd.isna(v): return "–"
         if isinstance(v, (bool, np.bool_)): return "yes" if v else "no"
@@ -250,13 +260,16 @@ def _table(
     "A table in a frame that scrolls sideways."
     rest = len(table) - max_rows
     shown = table.head(max_rows)
-    if not isinstance(table.index, pd.RangeIndex) or table.index.name: shown = shown.reset_index(names=None if table.index.name or table.index.nlevels > 1 else "")
+    if not isinstance(table.index, pd.RangeIndex) or table.index.name:
+        shown = shown.reset_index(names=None if table.index.name or table.index.nlevels > 1 else "")
     columns = [_cells(shown.iloc[:, i]) for i in range(shown.shape[1])]
     side = [' class="n"' if number else "" for _,number in columns]
     head = "".join(f'<th scope="col"{s}>{escape(str(name))}</th>' for name,s in zip(shown.columns, side))
-    rows = "\n".join("<tr>" + "".join(f"<td{s}>{escape(v)}</td>" for v,s in zip(row, side)) + "</tr>" for row in zip(*(texts for texts,_ in columns)))
+    cells = ("".join(f"<td{s}>{escape(v)}</td>" for v,s in zip(row, side)) for row in zip(*(texts for texts,_ in columns)))
+    rows = "\n".join(f"<tr>{row}</tr>" for row in cells)
     note = f'<p class="note">The first {max_rows} of {len(table)} rows.</p>' if rest > 0 else ""
-    return f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(label)}"><table><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table></div>{note}'
+    return (f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(label)}"><table>'
+            f'<thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table></div>{note}')
 
 # %% ../nbs/04_pages.ipynb #8f4641b5
 def _paragraphs(text)->str:
@@ -277,21 +290,26 @@ def _item(
         if isinstance(item, np.ndarray) and item.size and isinstance(item.flat[0], Axes): item = item.flat[0]
         if isinstance(item, Axes): item = item.figure
         if not isinstance(item, (Figure, Image.Image, np.ndarray, Path)):
-            raise OceanError(f"{label}: a {type(item).__name__} can't be shown; pass text, a table, a figure, a Pillow image, an array or a Path")
+            raise OceanError(f"{label}: a {type(item).__name__} can't be shown; "
+                             "pass text, a table, a figure, a Pillow image, an array or a Path")
         scale,picture = (1.5, _drawn(item)) if isinstance(item, Figure) else (1, _picture(item))
         mime,data = _encoded(picture)
         alt,width = caption or picture.info.get("alt") or label, round(min(picture.width, _MAX_WIDTH)/scale)
         height = round(picture.height/picture.width*width)
-        body = (f'<div class="{"scroll wide" if width > 640 else "scroll"}"><img src="data:{mime};base64,{base64.b64encode(data).decode()}"'
+        body = (f'<div class="{"scroll wide" if width > 640 else "scroll"}">'
+                f'<img src="data:{mime};base64,{base64.b64encode(data).decode()}"'
                 f' width="{width}" height="{height}" alt="{escape(str(alt))}"></div>')
     return f"<figure>{body}" + (f"<figcaption>{escape(str(caption))}</figcaption>" if caption else "") + "</figure>"
 
 # %% ../nbs/04_pages.ipynb #4185fb0d
 _STYLE = """
-:root { color-scheme: light dark; --ink: #1b2733; --soft: #5a6b7a; --ground: #fbfcfd; --card: #fff; --line: #d8e0e6; --accent: #0b6e8a; }
-@media (prefers-color-scheme: dark) { :root { --ink: #dbe4ea; --soft: #93a4b2; --ground: #0e171e; --card: #15212a; --line: #2b3a46; --accent: #5cc0d8; } }
+:root { color-scheme: light dark; --ink: #1b2733; --soft: #5a6b7a; --back: #fbfcfd; --card: #fff; --line: #d8e0e6;
+  --accent: #0b6e8a; }
+@media (prefers-color-scheme: dark) { :root { --ink: #dbe4ea; --soft: #93a4b2; --back: #0e171e; --card: #15212a;
+  --line: #2b3a46; --accent: #5cc0d8; } }
 * { box-sizing: border-box; }
-body { margin: 0; background: var(--ground); color: var(--ink); font: 1rem/1.6 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; -webkit-text-size-adjust: 100%; overflow-wrap: anywhere; }
+body { margin: 0; background: var(--back); color: var(--ink); font: 1rem/1.6 system-ui, "Segoe UI", Roboto, "DejaVu Sans",
+  sans-serif; -webkit-text-size-adjust: 100%; overflow-wrap: anywhere; }
 main { max-width: 72rem; margin: 0 auto; padding: clamp(1rem, 4vw, 3rem); }
 h1 { font-size: clamp(1.5rem, 4vw, 2.2rem); line-height: 1.2; margin: 0 0 .6rem; letter-spacing: -.01em; }
 h2 { font-size: 1.3rem; line-height: 1.3; margin: 0 0 .5rem; }
@@ -303,13 +321,15 @@ a { color: var(--accent); text-underline-offset: .2em; }
 section { margin: 0 0 2.6rem; scroll-margin-top: 1rem; }
 figure { margin: 1rem 0 1.4rem; }
 figcaption, .note { font-size: .9rem; margin: .4rem 0 0; max-width: 44rem; }
-.scroll { overflow-x: auto; max-width: 100%; width: fit-content; border: 1px solid var(--line); border-radius: 8px; background: var(--card); }
+.scroll { overflow-x: auto; max-width: 100%; width: fit-content; border: 1px solid var(--line); border-radius: 8px;
+  background: var(--card); }
 .scroll:focus-visible, a:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 img { display: block; max-width: 100%; height: auto; background: #fff; }
 @media (max-width: 40rem) { .wide img { max-width: none; width: 46rem; } }
 @media (prefers-color-scheme: dark) { img { filter: brightness(.92); } }
 table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; overflow-wrap: normal; }
-th, td { padding: .38rem .9rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); max-width: 20rem; }
+th, td { padding: .38rem .9rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line);
+  max-width: 20rem; }
 th { font-weight: 600; color: var(--soft); white-space: nowrap; }
 @media (max-width: 60rem) { table { width: max-content; } }
 td.n, th.n { text-align: right; white-space: nowrap; }
@@ -344,20 +364,24 @@ _PAGE = """<!DOCTYPE html>
 # %% ../nbs/04_pages.ipynb #3b924334
 def html_page(
     title:str, # Heading of the page
-    sections, # List of (heading, text, item or list of items); an item is text, a table, a figure, a picture, or (item, caption)
+    sections, # List of (heading, text, item or items); an item is text, table, figure, picture, or (item, caption)
     intro:str="", # A word before the first section
 )->str: # A whole HTML document
-    "One self-contained page. The same content gives the same text. Raises `OceanError` for something that can't be shown."
+    "One self-contained page. The same content gives the same text. Raises `OceanError` for what can't be shown."
     parts,links = [],[]
     for i,section in enumerate(sections, 1):
-        if not isinstance(section, (tuple, list)) or not 2 <= len(section) <= 3: raise OceanError(f"section {i} of {title!r}: pass (heading, text, item or list of items)")
+        if not isinstance(section, (tuple, list)) or not 2 <= len(section) <= 3:
+            raise OceanError(f"section {i} of {title!r}: pass (heading, text, item or list of items)")
         heading,text,items = (*section, ())[:3]
-        items = items if isinstance(items, list) else [] if items is None or isinstance(items, tuple) and not items else [items]
+        if items is None or isinstance(items, tuple) and not items: items = []
+        if not isinstance(items, list): items = [items]
         body = "\n".join(_item(item, str(heading)) for item in items)
-        parts.append(f'<section id="s{i}" aria-labelledby="h{i}">\n<h2 id="h{i}">{escape(str(heading))}</h2>\n{_paragraphs(text)}\n{body}\n</section>')
+        head = f'<h2 id="h{i}">{escape(str(heading))}</h2>\n{_paragraphs(text)}'
+        parts.append(f'<section id="s{i}" aria-labelledby="h{i}">\n{head}\n{body}\n</section>')
         links.append(f'<li><a href="#s{i}">{escape(str(heading))}</a></li>')
     nav = f'<nav aria-label="Contents"><ul>{"".join(links)}</ul></nav>' if len(links) > 2 else ""
-    return _PAGE.format(title=escape(str(title)), style=_STYLE, intro=_paragraphs(intro), nav=nav, body="\n".join(parts))
+    body = "\n".join(parts)
+    return _PAGE.format(title=escape(str(title)), style=_STYLE, intro=_paragraphs(intro), nav=nav, body=body)
 
 def save_page(
     path, # The .html file; its folder is made
