@@ -70,7 +70,8 @@ def exif_mapping(
     "The turn that an EXIF orientation asks for (Exif 2.32, section 4.6.4)."
     w,h = size
     turns = {2: [[-1, 0, w], [0, 1, 0]], 3: [[-1, 0, w], [0, -1, h]], 4: [[1, 0, 0], [0, -1, h]],
-             5: [[0, 1, 0], [1, 0, 0]], 6: [[0, -1, h], [1, 0, 0]], 7: [[0, -1, h], [-1, 0, w]], 8: [[0, 1, 0], [-1, 0, w]]}
+             5: [[0, 1, 0], [1, 0, 0]], 6: [[0, -1, h], [1, 0, 0]], 7: [[0, -1, h], [-1, 0, w]],
+             8: [[0, 1, 0], [-1, 0, w]]}
     return Mapping(turns.get(orientation, [[1, 0, 0], [0, 1, 0]]))
 
 # %% ../nbs/01_geometry.ipynb #bb98cf16
@@ -82,7 +83,7 @@ class ROVCrop:
     ):
         for name,part in (("width", width), ("height", height)):
             if not 0 < part <= 1:
-                raise OceanError(f"ROVCrop: {name}={part} is outside (0, 1]; give the part of the picture to keep, 1 for all")
+                raise OceanError(f"ROVCrop: {name}={part} is outside (0, 1]; give the part to keep, 1 for all of it")
         self.width,self.height = float(width),float(height)
 
     __repr__ = basic_repr("width,height")

@@ -22,7 +22,8 @@ import pandas as pd
 from fastcore.parallel import parallel
 from PIL import Image, UnidentifiedImageError
 
-from .core import ImageError, OceanError, atomic_path, content_hash, file_hash, find_file, printable, renamed
+from .core import ImageError, OceanError, atomic_path, content_hash, file_hash
+from .core import find_file, printable, renamed
 from .geometry import Geometry, exif_mapping, parse_size
 
 # %% ../nbs/02_images.ipynb #73ba2654
@@ -70,7 +71,6 @@ def _has_alpha(im):
         return bool(set(im.tag_v2.get(338, ())) & {1, 2})
     return "A" in im.getbands() or "transparency" in im.info
 
-# %% ../nbs/02_images.ipynb #f2170ace
 def _number_rgb(
     im:Image.Image, # One band of more than 8 bits
     value_range:tuple|None, # Numbers that become black and white; None is right for full 16 bits alone
@@ -113,7 +113,8 @@ def _draft_size(
 
 # %% ../nbs/02_images.ipynb #68dd9961
 _TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-          5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90}
+          5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+          8: Image.Transpose.ROTATE_90}
 
 def _orientation(
     im:Image.Image, # An opened image
@@ -124,7 +125,6 @@ def _orientation(
     except (SyntaxError, ValueError, KeyError, OSError, struct.error): return 1
     return tag if tag in _TURNS else 1
 
-# %% ../nbs/02_images.ipynb #f6a8323d
 def _opened(
     path, # A file
     value_range:tuple|None=None, # Numbers that become black and white, where there are more than 8 bits
@@ -187,7 +187,6 @@ def _geometry(geometry, value_range=None)->Geometry:
     if not isinstance(geometry, Geometry): geometry = Geometry(geometry)
     return Geometry(geometry.crop, geometry.size, value_range) if value_range is not None else geometry
 
-# %% ../nbs/02_images.ipynb #d90ddee1
 def _tried(im, geometry, min_size, name, draft=True):
     "`_decoded`, or an `ImageError` that says why not; without `draft` an image is decoded in full."
     least = parse_size(min_size) if min_size else geometry.size
@@ -244,14 +243,14 @@ def list_images(
     found = sorted(p for p in files if p.suffix.lower() in suffixes)
     note = passed_over(files, suffixes)
     if not found:
-        looked = f"no image in it (looked for {' '.join(suffixes)}, in sub-folders too)"
-        raise OceanError(f"{printable(folder)}: {looked}" + (f"; {note}" if note else ""))
+        wanted = f"(looked for {' '.join(suffixes)}, in sub-folders too)"
+        raise OceanError(f"{printable(folder)}: no image in it {wanted}" + (f"; {note}" if note else ""))
     if note: warnings.warn(f"{printable(folder)}: {note}", stacklevel=2)
     return found
 
-_SIDE_FILES = tuple(f".{s}" for s in """csv tsv txt xlsx xls ods parquet json jsonl xml yaml yml toml ini cfg md rst html
-    htm css js pdf doc docx odt log db sqlite py ipynb sh bat r names data npy npz safetensors gpx kml srt vtt sub tfw jgw
-    wld prj aux zip""".split())
+_SIDE_FILES = tuple(f".{s}" for s in """csv tsv txt xlsx xls ods parquet json jsonl xml yaml yml toml ini cfg md rst
+    html htm css js pdf doc docx odt log db sqlite py ipynb sh bat r names data npy npz safetensors gpx kml srt vtt sub
+    tfw jgw wld prj aux zip""".split())
 
 def passed_over(
     files, # Paths
@@ -263,19 +262,17 @@ def passed_over(
     counts = ", ".join(f"{s or 'without suffix'} {k}" for s,k in others.most_common())
     return f"{n} file{'s'[:n > 1]} passed over: {counts}" if n else ""
 
-# %% ../nbs/02_images.ipynb #b1fca14e
 def _visible_files(folder)->list:
     "The files below a folder that aren't hidden, each real folder read once. Raises `OceanError` for a closed one."
     def refuse(e):
-        raise OceanError(f"{printable(e.filename)}: this folder can't be opened ({e.strerror}); make it readable or move it")
+        name = printable(e.filename)
+        raise OceanError(f"{name}: this folder can't be opened ({e.strerror}); make it readable or move it")
     out,seen,root = [],set(),os.path.realpath(folder)
     for top,folders,names in os.walk(folder, followlinks=True, onerror=refuse):
         real = os.path.realpath(top)
-        if real in seen or root.startswith(os.path.join(real, "")): # A link in a circle, or upwards
-            folders.clear()
-            continue
-        seen.add(real)
         visible = [d for d in folders if not d.startswith(".")]
+        if real in seen or root.startswith(os.path.join(real, "")): names,visible = [],[] # A link in a circle, or upwards
+        seen.add(real)
         folders[:] = sorted(visible, key=lambda d: (os.path.islink(os.path.join(top, d)), d)) # Links last
         out += [Path(top, name) for name in names if not name.startswith(".")]
     return out
@@ -303,7 +300,6 @@ def _source_hash(path):
         return file_hash(real)
     except OSError as e: raise ImageError(path, f"can't be read ({e.strerror or e})") from e
 
-# %% ../nbs/02_images.ipynb #6beb43f4
 @renamed(n_workers="num_workers")
 def cache_images(
     df, # A manifest: `path` (relative ones are read against `df.attrs["folder"]`)
@@ -321,5 +317,5 @@ def cache_images(
     paths = [base/p for p in df["path"]]
     done = parallel(_cached, paths, folder=folder, geometry=geometry, n_workers=num_workers or os.cpu_count(),
                     threadpool=True, progress=progress)
-    columns = {name: pd.Series([o[i] for o in done], df.index, dtype=object) for i,name in enumerate(("cached", "error"))}
-    return df.assign(**columns)
+    cached,error = (pd.Series(list(o), df.index, dtype=object) for o in zip(*done)) if done else (None, None)
+    return df.assign(cached=cached, error=error)

@@ -19,7 +19,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..core import SEED, OceanError
 from .scores import as_matrices, confusion, images_judged, match_truth, scores, targets_of
-from ..pages import contact_sheet, fit_fonts, save_page
+from ..fonts import fit_fonts
+from ..pages import contact_sheet, save_page
 
 # %% ../../nbs/67_evaluate.report.ipynb #b96ed0dc
 def _shares(

@@ -131,7 +131,7 @@ class VideoFrames:
 
 # %% ../../nbs/42_infer.items.ipynb #c7d1e38b
 def list_items(
-    source, # A folder, a glob, an image or video, a manifest (table or file), a COCO file, or a list of paths and images
+    source, # A folder, glob, image or video, a manifest (table or file), a COCO file, or a list of paths and images
     every_s:float=1., # Seconds between the frames of a video
 )->pd.DataFrame: # `path`, and where needed `time` (of a video's frame, seconds) and `image` (in memory)
     "A table of what is to be predicted. Raises `OceanError` for nothing there, or what it can't be made of."
@@ -163,7 +163,8 @@ def _items_at(source):
         if is_coco(path): return coco_images(path)
         if path.suffix.lower() in known: return _items_of([source])
         raise OceanError(f"{printable(source)}: is no folder, image, video or manifest by its name; "
-                         f"images end in {' '.join(IMAGE_SUFFIXES)}, videos in {' '.join(VIDEO_SUFFIXES)}, manifests in .csv .parquet, COCO in .json")
+                         f"images end in {' '.join(IMAGE_SUFFIXES)}, videos in {' '.join(VIDEO_SUFFIXES)}, "
+                         "manifests in .csv .parquet, COCO in .json")
     if not glob.has_magic(str(source)): raise OceanError(f"{printable(source)}: no such file or folder")
     files = sorted(filter(os.path.isfile, glob.glob(str(source), recursive=True)))
     found = [p for p in files if Path(p).suffix.lower() in known]
@@ -174,7 +175,7 @@ def _items_at(source):
     return _items_of(found)
 
 def _with_frames(df, paths, every_s):
-    "The table with a row for each sampled frame of a video, at the frame's own time, or one for a video that can't be read"
+    "The table with a row for each sampled frame, at its own time; a video that can't be read keeps one row."
     given = pd.to_numeric(df["time"], errors="coerce") if "time" in df else pd.Series(np.nan, df.index)
     times,known = [],{}
     for name,path,t in zip(df["path"], paths, given):

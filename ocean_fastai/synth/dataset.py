@@ -159,7 +159,7 @@ def draw_dataset(
     masks:bool=True,       # Write masks too
     progress:bool=True,    # Show a bar
 )->pd.DataFrame:           # The manifest: path, floor, elements, video, time (s), depth (m), lat, lon, rov_frame
-    "Make a data set: `images/`, `masks/`, `boxes.csv`, `manifest.csv` last. Raises `OceanError` for what can't be done."
+    "Make a data set: `images/`, `masks/`, `boxes.csv`, `manifest.csv` last. Raises `OceanError`."
     folder = Path(folder)
     wanted = _checked(n, size, videos, seed, floors, elements, masks)
     try:

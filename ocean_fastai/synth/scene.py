@@ -61,10 +61,12 @@ def _conditions(seed, water):
     kind = kind if water is None else water
     beta, third = attenuation(kind), float(camera_at(seed, 0).floor(0., -1/3)[2])
     sea = dict(type=kind, beta=beta*np.float32(g.uniform(.6, 1.2)/(beta.mean()*third)),
-               veil=veil_color(kind, g.uniform(6, 14), g.uniform(.13, .3)), daylight=g.uniform(.12, .5), snow=int(g.integers(40, 320)))
+               veil=veil_color(kind, g.uniform(6, 14), g.uniform(.13, .3)),
+               daylight=g.uniform(.12, .5), snow=int(g.integers(40, 320)))
     g = stream(seed, "light")
     light = dict(u=g.uniform(-.3, .3), v=g.uniform(.3, .7), width=g.uniform(.8, 1.25), power=g.uniform(1.3, 2.1),
-                 vignette=g.uniform(.45, .9), colour=np.float32([1., g.uniform(.88, .96), g.uniform(.70, .86)]), noise=g.uniform(1.5, 4.5))
+                 vignette=g.uniform(.45, .9),
+                 colour=np.float32([1., g.uniform(.88, .96), g.uniform(.70, .86)]), noise=g.uniform(1.5, 4.5))
     return sea, light
 
 # %% ../../nbs/07_synth.scene.ipynb #5f15e362
@@ -93,8 +95,9 @@ def make_world(
     if water is not None: known_names(water, JERLOV, "water type")
     if seed < 0 or frames < 1: raise OceanError(f"seed {seed} must be 0 or more and frames {frames} 1 or more")
     by_lot = bool(stream(seed, "rov").random() < .5)
-    tiles = make_floor(floor, seed, "ripples" in elements)
-    return World(seed, floor, elements, tiles, _things(seed, elements, frames), *_conditions(seed, water), by_lot if rov_frame is None else bool(rov_frame))
+    tiles,things = make_floor(floor, seed, "ripples" in elements),_things(seed, elements, frames)
+    return World(seed, floor, elements, tiles, things, *_conditions(seed, water),
+                 by_lot if rov_frame is None else bool(rov_frame))
 
 # %% ../../nbs/07_synth.scene.ipynb #e40763f7
 def _lamps(world, cam, size, z):
