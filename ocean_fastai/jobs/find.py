@@ -21,10 +21,10 @@ from tqdm.auto import tqdm
 
 from ..core import OceanError, atomic_path, class_colors, content_hash, printable
 from ..data.boxes import outline_box
-from ..formats.coco import write_coco
 from ..data.manifest import few, image_paths
 from ..explain.cam import known_network, target_part
 from ..explain.localize import localize as find_boxes
+from ..formats.coco import write_coco
 from ..geometry import Geometry, parse_size
 from ..infer.bundle import load_bundle
 from ..infer.items import Reader
