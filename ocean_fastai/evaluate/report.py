@@ -20,7 +20,8 @@ from PIL import Image, ImageDraw, ImageFont
 from ..core import SEED, OceanError
 from .bootstrap import images_judged
 from .scores import as_matrices, classification_scores, confusion, match_truth, targets_of
-from ..pages import contact_sheet, fit_fonts, save_page
+from ..pages import contact_sheet, save_page
+from ..fonts import fit_fonts
 
 # %% ../../nbs/67_evaluate.report.ipynb #b96ed0dc
 def _shares(
