@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ocean_fastai.data.boxes import boxes_to_labels, read_coco, write_coco
+from ocean_fastai.data.boxes import boxes_to_labels
+from ocean_fastai.formats.coco import read_coco, write_coco
 from ocean_fastai.data.splits import split_frames
 from ocean_fastai.evaluate.boxes import boxes_report, wsol_scores
 from ocean_fastai.explain.heatmaps import heat_boxes

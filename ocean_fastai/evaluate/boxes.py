@@ -22,6 +22,7 @@ from ..pages import contact_sheet, save_page
 from ..data.boxes import IOUS, box_ious, image_sizes, outline_box, reaches, true_pairs
 from ..data.manifest import SPLIT_NAMES, cell_texts, few, image_paths
 from ..data.splits import group_column, group_numbers
+from .bootstrap import bootstrap, interval_of, interval_text, summed
 from .wsol import MEAN_ROW, center_boxes, points_at, ranked_boxes
 
 # %% ../../nbs/66_evaluate.boxes.ipynb #b415c9db
@@ -88,14 +89,6 @@ def _measures_of(tally)->np.ndarray:
         mean = np.where(there, value, 0).sum(-2, keepdims=True)/there.sum(-2, keepdims=True)
     return np.concatenate([value, mean], axis=-2)
 
-def _resampled(tally, n_boot, seed)->np.ndarray:
-    "The measures of resampled groups. Resamples x 2 x (classes + 1) x measures, for a tally of groups x 2 x ..."
-    rng,n,out = np.random.default_rng(seed),len(tally),[]
-    for start in range(0, n_boot, 100):
-        times = np.stack([np.bincount(rng.integers(n, size=n), minlength=n) for _ in range(min(100, n_boot - start))])
-        out.append(_measures_of((times @ tally.reshape(n, -1)).reshape(len(times), *tally.shape[1:])))
-    return np.concatenate(out)
-
 # %% ../../nbs/66_evaluate.boxes.ipynb #c13ab51c
 def _compared_boxes(boxes, truth, manifest, groups)->tuple:
     "`_pair_rows` of boxes and of centre boxes, each path's group, the classes, the notes, the groups' column."
@@ -155,30 +148,19 @@ def _score_table(compared, n_boot, seed)->pd.DataFrame:
     rows,middle,group,classes,notes,unit = compared
     tally = np.stack([_tallies(r, group, classes) for r in (rows, middle)], axis=1)
     n_groups,per_class = len(tally),(tally[:, 0, :, 1, 1] > 0).sum(0)
-    drawn = np.full((2, 2, len(classes) + 1, len(_MEASURES)), np.nan)
-    if n_boot and n_groups > 1: drawn = _resampled(tally, n_boot, seed)
+    drawn = bootstrap(lambda times: _measures_of(summed(times, tally)), n_groups, n_boot, seed)
     drawn[:, :, :-1][:, :, per_class < 2] = np.nan
     pairs = [*tally[:, 0, :, 1, 1].sum(0).astype(int), int(tally[:, 0, :, 1, 1].sum())]
     out = pd.DataFrame({"class": np.repeat([*classes, MEAN_ROW], len(_MEASURES)),
                         "measure": list(_MEASURES)*(len(classes) + 1)})
     for name,of in (("value", lambda v: v[..., 0, :, :]), ("baseline", lambda v: v[..., 1, :, :]),
                     ("difference", lambda v: v[..., 0, :, :] - v[..., 1, :, :])):
-        boot = of(drawn).reshape(len(drawn), -1)
-        known = ~np.isnan(boot).all(0)
-        out[name],out[f"{name}_low"],out[f"{name}_high"] = of(_measures_of(tally.sum(0))).ravel(),np.nan,np.nan
-        if known.any():
-            out.loc[known, [f"{name}_low", f"{name}_high"]] = np.nanquantile(boot[:, known], [.025, .975], axis=0).T
+        low,high = interval_of(of(drawn))
+        out[name],out[f"{name}_low"],out[f"{name}_high"] = of(_measures_of(tally.sum(0))).ravel(),low.ravel(),high.ravel()
     out["pairs"],out["groups"] = np.repeat(pairs, len(_MEASURES)),np.repeat([*per_class, n_groups], len(_MEASURES))
-    out.attrs = {"groups": unit or "image", "interval": _interval_words(unit, n_groups, n_boot, seed),
+    out.attrs = {"groups": unit or "image", "interval": interval_text(unit, n_groups, n_boot, seed),
                  "notes": notes + _group_notes(unit, n_groups, dict(zip(classes, per_class.tolist())))}
     return out
-
-def _interval_words(unit, n_groups, n_boot, seed)->str:
-    "How the intervals were obtained, in words."
-    if n_groups < 2: return f"no interval: one {unit or 'image'} alone can't say how much another would differ"
-    if not n_boot: return "no interval"
-    whole = f"whole groups (column {unit}, {n_groups} of them)" if unit else "single images"
-    return f"95 % percentile bootstrap, {n_boot} resamples of {whole}, seed {seed}"
 
 # %% ../../nbs/66_evaluate.boxes.ipynb #f43e1821
 _TRUE,_FOUND = "#56b4e9","#e66100" # sky blue and orange: told apart by color-blind readers

@@ -18,6 +18,7 @@ from PIL import Image
 from sklearn.metrics import average_precision_score
 
 from ..core import OceanError
+from ..images import IMAGE_FORMATS
 from ..data.manifest import cell_texts, few, image_paths
 from .wsol import MEAN_ROW, heats_of_pairs, pair_notes
 from ..synth.dataset import MASK_VALUES
@@ -26,7 +27,7 @@ from ..synth.dataset import MASK_VALUES
 def _class_masks(mask, label, values, where)->dict:
     "Class -> bool array, for classes that are there. Raises `OceanError` for a mask that can't be read as such."
     if isinstance(mask, (str, Path)):
-        try: mask = np.asarray(Image.open(mask))
+        try: mask = np.asarray(Image.open(mask, formats=IMAGE_FORMATS))
         except OSError as e:
             raise OceanError(f"{where}: the mask {mask} can't be read ({e}); draw it or leave the row out") from e
     if isinstance(mask, dict): out = {c: np.asarray(m, bool) for c,m in mask.items()}

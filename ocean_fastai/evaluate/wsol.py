@@ -18,6 +18,7 @@ from ..data.boxes import BOX_COLUMNS, IOUS, box_ious, check_boxes, image_sizes, 
 from ..data.manifest import cell_texts, few, image_paths
 from ..data.splits import check_apart
 from ..explain.heatmaps import heat_boxes
+from ..images import IMAGE_FORMATS
 
 # %% ../../nbs/65_evaluate.wsol.ipynb #d5a3c9cc
 MEAN_ROW = "mean of classes"

@@ -13,7 +13,7 @@ import pandas as pd
 from fastcore.basics import listify
 from scipy.optimize import linear_sum_assignment
 
-from ..core import OceanError
+from ..core import OceanError, printable
 from ..data.boxes import BOX_COLUMNS, IOUS, box_ious, true_pairs
 from ..data.manifest import few
 from .heatmaps import MIX, SCALES, check_mix, heat_boxes, heat_parts, mixed, otsu, seen_images
@@ -101,8 +101,8 @@ def localize(
     tiles = (fit or {}).get("tiles") if tiles is None else tiles or None
     df = list_items(items)
     for item,size,found,error in seen_images(net, df, classes, target, scales, tiles, num_workers, progress):
-        own = {k: item[k] for k in ("path", "time") if k in item}
-        if error is not None: errors.append((item["path"], error))
+        own = {"path": printable(item["path"])} | {k: item[k] for k in ("time",) if k in item}
+        if error is not None: errors.append((own["path"], error))
         for c,(p,cam,prior) in found.items():
             heat,cut = mixed(cam, prior, rules[c][1]),rules[c][0]
             highest = heat.max()
