@@ -233,6 +233,7 @@ def check_manifest(
     target=None, # The target column or columns; by default all that could be one
     vocab=None, # Classes allowed: a list, or for several targets a dict of lists; any by default
     folder=None, # Where relative paths start; by default `df.attrs["folder"]`, else the working directory
+    progress:bool=True, # Print how many rows have no label?
 )->pd.DataFrame: # The rows with a label in some target, numbered anew; `attrs["unlabelled"]` counts the others
     "A manifest that can be trusted. Raises one `ManifestError` that names absent files, duplicate rows and wrong labels."
     targets = target_columns(df) if target is None else [target] if isinstance(target, str) else list(target)
@@ -246,7 +247,7 @@ def check_manifest(
     out = df[labelled].reset_index(drop=True)
     if folder: out.attrs["folder"] = os.path.abspath(folder)
     out.attrs["unlabelled"] = n = int((~labelled).sum())
-    if n: print(f"{n} of {len(df)} rows have no label in {', '.join(targets)} and are left out")
+    if n and progress: print(f"{n} of {len(df)} rows have no label in {', '.join(targets)} and are left out")
     return out
 
 # %% ../../nbs/10_data.manifest.ipynb #8b309b5a
