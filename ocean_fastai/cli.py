@@ -80,7 +80,7 @@ def _command(commands, name, help, examples):
 
 # %% ../nbs/99_cli.ipynb #9883ab72
 def _data_commands(commands):
-    "The commands `demo`, `synth` and `split`."
+    "The commands `demo`, `synth`, `split` and `convert`."
     arg = _command(commands, "demo", "the whole way on synthetic data, in minutes, without network or weights; leaves a page to look at", ["", "--out /tmp/demo"])
     arg("--out", default="ocean-demo", metavar="DIR", help="folder to make")
     arg = _command(commands, "synth", "draw a labelled data set of sea-floor videos", ["scenes", "scenes --n 1000 --videos 100 --size 1024x576"])
@@ -96,6 +96,13 @@ def _data_commands(commands):
     arg("--out", required=True, metavar="MANIFEST", help="manifest to write (.csv, .parquet), with a column split")
     arg("--target", "--images", "--groups", "--valid", "--seed")
     arg("--test", default=0.)
+    arg = _command(commands, "convert", "rewrite boxes in the format of another tool, and say what that can't carry",
+                   ["debris/annotations.json --format yolo --out debris-yolo", "debris-yolo --out debris.json"])
+    arg("source", metavar="SOURCE", help="annotations to read: a COCO file, a YOLO or Pascal VOC folder, ...")
+    arg("--out", required=True, metavar="OUT", help="file or folder to write; a name without a suffix is a folder")
+    arg("--format", metavar="NAME", help="format to write: coco, yolo, voc, ... (default: by the suffix of OUT)")
+    arg("--source-format", metavar="NAME", help="format to read (default: found out by looking into SOURCE)")
+    arg("--images", "--classes")
 
 # %% ../nbs/99_cli.ipynb #4be8be3b
 def _train_command(commands):

@@ -177,3 +177,17 @@ def test_names_that_are_too_long(tmp_path):
     for name in ("x"*300 + ".png", "x"*300 + ".mp4"):
         with pytest.raises(OceanError, match="no such file or folder"): list_items(tmp_path/name)
         assert Reader(list_items([tmp_path/name]), Geometry())(0)[2] == "no such file"
+
+def test_class_names_of_another_script(tmp_path):
+    from jobs import TINY, ok
+    from ocean_fastai.pages import fonts_for
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        fonts_for(["砂地", "岩礁"])
+    rng = np.random.default_rng(0)
+    for label in ("砂地", "岩礁"):
+        (tmp_path/"in"/label).mkdir(parents=True)
+        for k in range(6): Image.fromarray(rng.integers(0, 255, (32, 32, 3), np.uint8)).save(tmp_path/"in"/label/f"{label}{k}.png")
+    if said: pytest.skip("this system has no font for Japanese")
+    _,err = ok("train", tmp_path/"in", *TINY[2:], "--out", tmp_path/"run")
+    assert "Glyph" not in err and "font" not in err and (tmp_path/"run"/"report.html").is_file()

@@ -16,7 +16,7 @@ import pandas as pd
 from ..core import ManifestError, OceanError
 from ..data.manifest import PERSON, PSEUDO, SPLIT_NAMES, cell_texts, label_matrix
 from ..evaluate.calibration import calibrate
-from ..infer.bundle import Bundle
+from ..infer.bundle import Bundle, learner_targets
 from ..infer.predict import predict_table
 
 # %% ../../nbs/70_annotate.pseudo.ipynb #a9c7ed74
@@ -120,10 +120,10 @@ def pseudo_label(
 
 def _fillable(model, df, target):
     "The targets to fill, with their classes and whether a row can have several. Raises `OceanError` for one that the model or the manifest doesn't have."
-    own = model if isinstance(model, Bundle) else model.dls
-    names = [t for t in own.targets if t in df] if target is None else [target] if isinstance(target, str) else list(target)
-    if odd := [t for t in names if t not in own.targets]: raise OceanError(f"{', '.join(map(repr, odd))}: no target of this model; those are {', '.join(own.targets)}")
-    if not names: raise ManifestError(f"the manifest has none of the model's targets ({', '.join(own.targets)}); its columns are: {', '.join(map(str, df.columns))}")
+    targets,multilabel = (model.targets, model.multilabel) if isinstance(model, Bundle) else learner_targets(model)
+    names = [t for t in targets if t in df] if target is None else [target] if isinstance(target, str) else list(target)
+    if odd := [t for t in names if t not in targets]: raise OceanError(f"{', '.join(map(repr, odd))}: no target of this model; those are {', '.join(targets)}")
+    if not names: raise ManifestError(f"the manifest has none of the model's targets ({', '.join(targets)}); its columns are: {', '.join(map(str, df.columns))}")
     if missing := [t for t in names if t not in df]: raise ManifestError(f"no column {', '.join(map(repr, missing))}; add it, empty, to have it filled")
-    for t in names: label_matrix(df, t, own.targets[t]) # the manifest's classes are the model's
-    return {t: (list(own.targets[t]), t in own.multilabel) for t in names}
+    for t in names: label_matrix(df, t, targets[t]) # the manifest's classes are the model's
+    return {t: (list(targets[t]), t in multilabel) for t in names}

@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..core import SEED, OceanError
 from .scores import as_matrices, confusion, images_judged, match_truth, scores, targets_of
-from ..pages import contact_sheet, save_page
+from ..pages import contact_sheet, fit_fonts, save_page
 
 # %% ../../nbs/67_evaluate.report.ipynb #b96ed0dc
 def _shares(
@@ -55,6 +55,7 @@ def plot_confusion(
     if square: ax.set(ylabel="true (images)", xlabel="named by the model")
     if (n := cm.attrs.get("n", 0)) < (n_all := cm.attrs.get("n_all", 0)): ax.set_title(f"{n} of {n_all} images are answered", fontsize=9)
     ax.spines[:].set_visible(False)
+    fit_fonts(ax)
     return ax
 
 def _draw_shares(ax, shares, square):
@@ -72,7 +73,7 @@ def figure_of(
     "The figure of axes, taken from pyplot so that it isn't shown: for drawings that go to a file."
     figure = np.ravel(ax)[0].figure
     plt.close(figure)
-    return figure
+    return fit_fonts(figure)
 
 # %% ../../nbs/67_evaluate.report.ipynb #9ebe8362
 def plot_history(

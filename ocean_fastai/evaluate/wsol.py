@@ -192,7 +192,7 @@ def max_box_acc(
     iou:float=.5, # Overlap that counts as right, in (0, 1]
     fit:tuple=None, # (heats, truth, manifest) of other images to choose the threshold on; by default the same images
     thresholds=None, # Parts of a map's maximum to try; by default 0.01, 0.02 ... 0.99
-)->pd.DataFrame: # For each class, all pairs, their mean: accuracy, baseline, pairs, threshold, chosen_on; `attrs`: notes
+)->pd.DataFrame: # By class, of all pairs, their mean: accuracy, baseline, pairs, threshold, chosen_on; `attrs`: notes
     "MaxBoxAcc (Choe et al. 2020): the largest part's box at the best threshold. Raises `OceanError`, `SplitError`."
     return _max_box_acc(heats, truth, manifest, _checked_ious([iou]), False, fit, thresholds)
 

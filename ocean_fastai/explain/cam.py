@@ -27,6 +27,10 @@ from ..infer.bundle import probabilities
 from ..infer.items import Reader, default_workers, list_items, read_ahead
 
 # %% ../../nbs/52_explain.cam.ipynb #e928cc39
+def _ranked(net, logits):
+    "Numbers whose highest is the class that the network names: a bundle may decide by more than the logits"
+    return net.bundle.ranked(logits) if net.bundle else logits
+
 def _scaled(maps):
     "ReLU, and each map divided by its maximum; an all-zero one stays so"
     maps = maps.clamp_min(0)
@@ -39,7 +43,7 @@ def _tensor_maps(net, x, classes, target, method, raw, bs):
     given,found = class_indices(classes, len(x), names),[]
     for i in range(0, max(len(x), 1), bs):
         own = given if isinstance(given, str) else given[i:i+bs]
-        maps,_,_,fine = raw_maps(net.model, x[i:i+bs], lambda logits: class_columns(own, part, names, logits), method)
+        maps,_,_,fine = raw_maps(net.model, x[i:i+bs], lambda logits: class_columns(own, part, names, _ranked(net, logits)), method)
         if not fine.all():
             bad = [str(i + k) for k in (~fine).nonzero()[:, 0].tolist()]
             raise OceanError(f"the network gave numbers that are not finite (NaN or infinite) for {len(bad)} of the "
@@ -63,9 +67,9 @@ def _rows(net, numbers, batch, given, target, method, raw):
     t,names,part = target_part(net, target)
     x,seen = _batch_of(net, batch)
     own = given if isinstance(given, str) else [given[i] for i in numbers]
-    maps,logits,columns,fine = raw_maps(net.model, x, lambda logits: class_columns(own, part, names, logits), method)
-    temperatures = net.bundle.temperatures if net.bundle else None
-    p = probabilities(logits, net.targets, net.multilabel, temperatures)[t] if names else logits
+    maps,logits,columns,fine = raw_maps(net.model, x, lambda logits: class_columns(own, part, names, _ranked(net, logits)), method)
+    if not names: p = logits
+    else: p = (net.bundle.probabilities(logits) if net.bundle else probabilities(logits, net.targets, net.multilabel))[t]
     maps = (maps if raw else _scaled(maps)).float().cpu().numpy()
     for n,(i,image) in enumerate(zip(numbers, seen)):
         if not fine[n]: yield i,None,np.nan,"the network gave no finite number for it",None,image; continue

@@ -24,7 +24,6 @@ from .gradcam import last_maps, raw_maps
 from .network import known_network, network_bundle, target_part
 from ..geometry import Geometry, Mapping, crop_mapping, resize_mapping
 from ..images import from_pil
-from ..infer.bundle import probabilities
 from ..infer.items import Reader, default_workers, list_items, read_ahead
 
 # %% ../../nbs/53_explain.heatmaps.ipynb #f15a3881
@@ -136,7 +135,7 @@ def _forward_maps(net, part, stages, views):
             if not fine.all(): return None
             seen.append({"maps": maps, "logits": logits, **features})
     out = {k: torch.cat([s[k] for s in seen]).float() for k in seen[0]}
-    return out.pop("maps"),probabilities(out.pop("logits"), net.targets, net.multilabel, net.bundle.temperatures),out
+    return out.pop("maps"),net.bundle.probabilities(out.pop("logits")),out
 
 def _image_maps(net, part, stages, pixels, cell):
     "Class maps (V x K x h x w), what stands out (V x h x w) on a grid of `cell`, probabilities by target; or None"
@@ -173,10 +172,10 @@ def _laid_out(maps, boxes, size, cell):
     return (total/np.maximum(weight, 1e-6)*(weight > 1e-6)).reshape(*maps.shape[1:-2], grid[1], grid[0])
 
 # %% ../../nbs/53_explain.heatmaps.ipynb #5727fa0c
-def _chosen(p, names, wanted, thresholds):
+def _chosen(p, names, wanted, thresholds, prior):
     "The classes that maps are wanted of: those asked for, or those that any view's prediction names"
     if wanted is not None: return wanted
-    if thresholds is None: named = p.argmax(1)[:, None] == np.arange(len(names))
+    if thresholds is None: named = (p/[(prior or {}).get(c) or 1. for c in names]).argmax(1)[:, None] == np.arange(len(names))
     else: named = p >= np.array([thresholds[c] for c in names])
     return [c for c,there in zip(names, named.any(0)) if there]
 
@@ -224,7 +223,7 @@ def seen_images(
         if error is None:
             cams,prior,p = found_maps
             p = p[target].float().cpu().numpy()
-            chosen = _chosen(p, names, wanted, net.bundle.thresholds.get(target))
+            chosen = _chosen(p, names, wanted, net.bundle.thresholds.get(target), net.bundle.prior.get(target))
             k = [names.index(c) for c in chosen]
             believed = p[:, k, None, None] if tiles else np.ones((1, len(k), 1, 1), np.float32)
             both = _laid_out(np.stack([cams[:, k]*believed, prior[:, None]*believed], 1), boxes, size, cell)

@@ -24,7 +24,7 @@ from ..core import OceanError
 from ..data.manifest import SPLIT_NAMES, cell_texts, few, image_paths
 from ..geometry import Geometry, parse_size
 from ..images import from_pil
-from ..infer.bundle import Bundle, learner_config
+from ..infer.bundle import Bundle, learner_bundle
 
 # %% ../../nbs/50_explain.network.ipynb #7ab530d0
 Network = namedtuple("Network", "model targets multilabel bundle learn")
@@ -41,7 +41,7 @@ def known_network(
                          f"{type(model).__name__}")
     targets,multi = getattr(model.dls, "targets", None),getattr(model.dls, "multilabel", [])
     if targets and timm.is_model(str(getattr(model, "arch", ""))) and hasattr(model, "norm"): # made by `ocean_learner`
-        bundle = Bundle(model.model, learner_config(model))
+        bundle = learner_bundle(model)
         return Network(model.model, bundle.targets, bundle.multilabel, bundle, None)
     names = getattr(model.dls, "vocab", None)
     if not targets and names is not None and len(names) and all(isinstance(c, str) for c in names):

@@ -1,1 +1,15 @@
-"A trained model as a folder without pickle, and its predictions."
+"""A trained model as a folder without pickle, and its predictions.
+
+`from ocean_fastai.infer import load_bundle` gives a whole bundle, with `predict`, and loads no fastai."""
+from importlib import import_module
+
+_HOMES = {"bundle": ("Bundle", "learner_config", "load_bundle", "save_bundle"), "items": ("list_items",),
+          "predict": ("load_predictions", "predict_table")}
+__all__ = sorted(name for names in _HOMES.values() for name in names)
+
+def __getattr__(name):
+    "The names above from their modules, when they are first asked for."
+    home = next((module for module,names in _HOMES.items() if name in names), None)
+    if home is None: raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import_module(f"{__name__}.predict") # gives `Bundle` its `predict`
+    return getattr(import_module(f"{__name__}.{home}"), name)

@@ -25,22 +25,27 @@ from tqdm import tqdm
 from ..core import OceanError, atomic_path, content_hash, printable
 from ..data.manifest import image_paths
 from ..images import cache_images
-from .bundle import Bundle, learner_config, probabilities
+from ..geometry import Geometry
+from .bundle import Bundle, check_view, learner_bundle, learner_targets
 from .items import Reader, default_workers, is_video, list_items, read_ahead
 
 # %% ../../nbs/43_infer.predict.ipynb #e50d9818
 def relabelled(
     p:np.ndarray, # Probabilities, images x classes
-    classes, # Their names
-    thresholds=None, # {class: probability} of a multi-label target; None for a single-label one
+    classes:list, # Their names
+    thresholds:dict|None=None, # {class: probability} of a multi-label target; None for a single-label one
+    prior:dict|None=None, # {class: share of the training images} to choose one class over; None for the likeliest
 )->tuple: # Labels, and scores
-    "What probabilities name: the likeliest class and its probability; or all classes over their thresholds and the highest of them, or `none` and how improbable the likeliest class is."
-    if thresholds is None: return [classes[k] for k in p.argmax(1)],p.max(1)
+    "What probabilities name: one class and its probability; or all classes over their thresholds and the highest of them, or `none` and how improbable the likeliest class is."
+    if thresholds is None:
+        shares = np.array([(prior or {}).get(c) or 1. for c in classes])       # a class without a training image is not raised
+        best = (p/shares).argmax(1)
+        return [classes[k] for k in best],p[np.arange(len(p)), best]
     over = p >= np.array([thresholds[c] for c in classes], p.dtype)
     labels = [";".join(c for c,yes in zip(classes, row) if yes) or "none" for row in over]
     return labels,np.where(over.any(1), np.where(over, p, 0).max(1), 1 - p.max(1))
 
-def _table(
+def _prediction_rows(
     bundle:Bundle, # For its targets and thresholds
     df:pd.DataFrame, # Items
     p:np.ndarray, # Items x all classes, NaN where an image can't be read
@@ -55,7 +60,7 @@ def _table(
     for t,classes in bundle.targets.items():
         q,at = p[:, at:at+len(classes)],at + len(classes)
         label,score = np.full(len(df), None, object),np.full(len(df), np.nan)
-        if good.any(): label[good],score[good] = relabelled(q[good], classes, bundle.thresholds.get(t))
+        if good.any(): label[good],score[good] = relabelled(q[good], classes, bundle.thresholds.get(t), bundle.prior.get(t))
         label[score < bundle.abstain.get(t, 0)] = None
         part = pd.DataFrame({"path": list(map(printable, df["path"])), "target": t, "label": label, "score": score})
         part[names] = np.nan
@@ -162,8 +167,7 @@ def clean(self:_Run):
 @torch.inference_mode()
 def _scores(bundle, pixels):
     "Probabilities, N x all classes, of N arrays of H x W x 3 bytes"
-    x = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
-    p = probabilities(bundle.model(bundle.normalize(x)), bundle.targets, bundle.multilabel, bundle.temperatures)
+    p = bundle.probabilities(bundle.model(bundle.batch(pixels)))
     return torch.cat(list(p.values()), 1).cpu().numpy()
 
 def _predict_part(bundle, df, read, numbers, bs, workers, bar):
@@ -178,7 +182,7 @@ def _predict_part(bundle, df, read, numbers, bs, workers, bar):
         if len(batch) == bs: flush()
         bar.update()
     flush()
-    return _table(bundle, df.iloc[numbers.start:numbers.stop], p, times, errors)
+    return _prediction_rows(bundle, df.iloc[numbers.start:numbers.stop], p, times, errors)
 
 # %% ../../nbs/43_infer.predict.ipynb #86b4ecd9
 def _with_cache(df, cache, geometry):
@@ -199,6 +203,18 @@ def _tables(bundle, df, bs, workers, cache, part_rows, progress, have=lambda k: 
                 read.cached[numbers.start:numbers.stop],read.errors[numbers.start:numbers.stop] = rows["cached"],rows["error"]
             yield k,_predict_part(bundle, df, read, numbers, bs, workers, bar)
 
+# %% ../../nbs/43_infer.predict.ipynb #43de0001
+@patch
+def deciding(self:Bundle,
+    decide:str|dict, # "balanced" or "likely", or {target: one of them}
+)->Bundle: # The same network
+    "The bundle with another way to choose one class. Raises `BundleError` where that can't be."
+    if not isinstance(decide, dict): decide = {t: decide for t in self.targets if t not in self.multilabel}
+    config = {**self.config, "decide": {**self.decide, **decide}}
+    out = type(self)(self.model, config, self.folder)
+    out.__dict__.update({k: v for k,v in self.__dict__.items() if k not in out.__dict__})
+    return out
+
 # %% ../../nbs/43_infer.predict.ipynb #d8a3e780
 @patch
 def predict(self:Bundle,
@@ -211,11 +227,13 @@ def predict(self:Bundle,
     every_s:float=1., # Seconds between the frames of a video
     progress:bool=True, # Show a progress bar?
     part_rows:int=2000, # Items a part
+    decide:str|dict|None=None, # How one class is chosen: "balanced" or "likely"; by default as the bundle was saved
 )->pd.DataFrame: # Predictions: `path` as given, `target`, `label`, `score`, `p_<class>`..., `error`, and for frames `time` in seconds
     "What the network sees in each item; one that can't be read has a row with `error`. Raises `OceanError` for nothing to predict, or an `out` that is taken or of another run."
     for name,value,least in (("bs", bs, 1), ("part_rows", part_rows, 1), ("num_workers", 0 if num_workers is None else num_workers, 0)):
         if value < least: raise OceanError(f"{name}={value}: must be {least} or more")
     if resume and out is None: raise OceanError("resume=True needs out=, the file of the run to go on with")
+    if decide is not None: self = self.deciding(decide)
     df = list_items(items, every_s)
     make = partial(_tables, self, df, workers=default_workers(len(df)) if num_workers is None else num_workers, cache=cache, progress=progress)
     if out is None: table = pd.concat([t for _,t in make(bs=bs, part_rows=part_rows)], ignore_index=True)
@@ -228,21 +246,53 @@ def predict(self:Bundle,
             run.finish(-(-len(df)//part_rows))
         run.clean()
         table = load_predictions(run.out)
-    table.attrs = {"multilabel": list(self.multilabel)} | ({"folder": df.attrs["folder"]} if "folder" in df.attrs else {})
+    table.attrs = {"multilabel": list(self.multilabel), "prior": self.prior}
+    if "folder" in df.attrs: table.attrs["folder"] = df.attrs["folder"]
     return table
 
 # %% ../../nbs/43_infer.predict.ipynb #b9fa7a2a
+class _LoaderBundle(Bundle):
+    "A learner whose images only its own loaders can prepare"
+    learn = None
+    def batch(self, pixels):
+        from fastai.vision.core import PILImage                                # fastai, which a bundle does without
+        images = [PILImage.create(o) for o in pixels]
+        x = self.learn.dls.test_dl(images, bs=len(images), num_workers=0).one_batch()[0]
+        return x.as_subclass(torch.Tensor).to(self.device)
+
+def _learner_bundle(learn, thresholds, calibration, decide):
+    "A learner in memory, as something that predicts. Raises `OceanError` for what can't be asked."
+    if not hasattr(learn, "dls") or not hasattr(learn, "model"):
+        raise OceanError(f"predictions are made by a bundle or a fastai learner, not by a {type(learn).__name__}; for a network "
+                         "alone make a Learner, or save it as a bundle and load that")
+    if getattr(learn.dls, "geometry", None) is not None:
+        out = learner_bundle(learn, thresholds, calibration, decide)
+        check_view(learn, out)
+        return out
+    learner_targets(learn)
+    plain = learner_bundle(learn, thresholds, calibration, decide, Geometry())
+    out = _LoaderBundle(learn.model, plain.config)
+    out.learn = learn
+    return out
+
 def predict_table(
-    learn, # A learner made by `ocean_learner`
+    model, # A learner made by `ocean_learner`, any fastai learner whose loaders have a vocab, or a `Bundle`
     items, # Anything that `list_items` takes
-    thresholds=None, # {target: {class: probability}} for multi-label targets; 0.5 by default
-    calibration=None, # What `calibrate` gave; raw scores by default
+    thresholds:dict|None=None, # {target: {class: probability}} for multi-label targets; 0.5, or the bundle's own, by default
+    calibration:dict|None=None, # What `calibrate` gave; by default raw scores, or the bundle's own
+    decide:str|dict|None=None, # How one class is chosen: "balanced" or "likely"; by default "balanced" after class weights
     **kwargs, # As for `Bundle.predict`, but for `out` and `resume`
 )->pd.DataFrame: # Predictions
-    "What a learner's network sees in each item. Raises `OceanError` as `Bundle.predict` does."
-    if {"out", "resume"} & set(kwargs): raise OceanError("predict_table keeps its table in memory; to write in parts and resume, save the learner as a bundle first")
-    bundle,modes = Bundle(learn.model, learner_config(learn, thresholds, calibration=calibration)),{m: m.training for m in learn.model.modules()}
-    learn.model.eval()
+    "What a network sees in each item. Raises `OceanError` as `Bundle.predict` does, or for a learner that shows its network something else in validation."
+    if {"out", "resume"} & set(kwargs):
+        raise OceanError("predict_table keeps its table in memory; to write in parts and resume, save the learner as a bundle first")
+    if isinstance(model, Bundle):
+        if thresholds is not None or calibration is not None:
+            changed = {"thresholds": thresholds, "calibration": calibration}
+            model = Bundle(model.model, {**model.config, **{k: v for k,v in changed.items() if v is not None}}, model.folder)
+        return model.predict(items, decide=decide, **kwargs)
+    bundle,modes = _learner_bundle(model, thresholds, calibration, decide),{m: m.training for m in model.model.modules()}
+    model.model.eval()
     try: return bundle.predict(items, **kwargs)
     finally:
         for module,mode in modes.items(): module.training = mode

@@ -1,4 +1,4 @@
-"""Labelled images from a folder, a table or boxes, split and readable; and what must be known of a network before an hour of work.
+"""Labelled images from a folder, a table or boxes, split and readable; images to predict; and what must be known of a network before an hour of work.
 
 Docs: https://ocean-fastai.github.io/ocean-fastai/jobs.data.html.md"""
 
@@ -6,10 +6,9 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/jobs.data.html.md"""
 
 # %% auto #0
 __all__ = ['read_labelled', 'check_outside', 'parted', 'split', 'manifest_with_targets', 'labelled_targets', 'interval_groups',
-           'recipe', 'check_range', 'check_network', 'read_items']
+           'recipe', 'check_range', 'check_network', 'read_items', 'convert']
 
 # %% ../../nbs/91_jobs.data.ipynb #61a9bb5e
-import json
 import os
 import sys
 from pathlib import Path
@@ -20,13 +19,14 @@ from fastcore.basics import listify
 
 from ..core import SEED, ManifestError, OceanError, printable
 from ..data.boxes import boxes_to_labels
-from ..formats.coco import is_coco, read_coco
 from ..data.manifest import (RESERVED, cell_texts, check_manifest, few, is_manifest_file, load_manifest,
     parse_cell, save_manifest, target_columns)
 from ..data.sources import manifest_from_csv, manifest_from_folder
 from ..data.splits import load_split, split_frames
+from ..formats.base import convert as convert_annotations
+from ..formats.coco import coco_images, is_coco, read_coco
 from ..geometry import Geometry
-from ..images import cache_images, list_images
+from ..images import cache_images
 from ..infer.items import list_items
 from .base import check_free, writing
 from ..train.models import ocean_model
@@ -47,10 +47,9 @@ def read_labelled(
     if path.is_dir():
         _check_class_folders(path, images)
         names,boxes = names or ["label"],None
-        try: df = manifest_from_folder(path, names[0], classes)
-        except UnicodeEncodeError as e: raise _bad_names(list_images(path)) from e
+        df = manifest_from_folder(path, names[0], classes)
     elif is_coco(path):
-        names,(df,boxes) = names or ["elements"],read_coco(path, images, classes, outside="clip")
+        names,(df,boxes) = names or ["elements"],read_coco(path, images=images, classes=classes, outside="clip")
         df = boxes_to_labels(df, boxes, names[0])
     else:
         df,boxes = manifest_from_csv(path, images, target=names or None),None
@@ -83,11 +82,6 @@ def _only_candidate(path, df, groups):
     if not found: raise ManifestError(f"{path}: no column could be the target; the columns are: {', '.join(df.columns)}")
     raise ManifestError(f"{path}: {len(found)} columns could be the target ({', '.join(found)}); "
                         "choose with --target, more than once for a model of several")
-
-def _bad_names(paths):
-    "The error for names that a table of text can't hold."
-    odd = [printable(p) for p in paths if printable(p) != str(p)]
-    return OceanError(f"{len(odd)} file{'s'[:len(odd) != 1]} with a name that is not UTF-8: {few(odd)}; rename {'it' if len(odd) == 1 else 'them'}")
 
 def check_outside(
     out, # Where a job's results shall be
@@ -232,28 +226,35 @@ def read_items(
     tables = [s for s in sources if is_manifest_file(s) or is_coco(s)]
     if images is not None and not Path(images).is_dir(): raise OceanError(f"--images {images}: no such folder")
     if images is not None and not tables: raise OceanError(f"--images {images}: only a table's relative paths start there; leave it out")
-    if len(sources) == 1: return list_items(_table_at(tables[0], images) if tables and Path(tables[0]).exists() else sources[0], every_s)
+    if len(sources) == 1: return list_items(sources[0] if images is None else _table_at(sources[0], images), every_s)
     if tables: raise OceanError(f"{few(tables)}: a table stands alone, beside no other images; name it in a command of its own")
     return list_items([p for s in sources for p in _files_at(s)], every_s)
 
 def _table_at(path, images):
     "The images of a table, whose relative paths start in the folder `images`"
-    df = _coco_images(path) if is_coco(path) else load_manifest(path)
-    near = [Path(path).parent, Path(path).parent/"images", Path(path).parent.parent/"images"] if is_coco(path) else []
-    found = next((folder for folder in near if (folder/df["path"].iloc[0]).exists()), Path(path).parent)
-    df.attrs["folder"] = os.path.abspath(images or found)
+    if is_coco(path): return coco_images(path, images)
+    df = load_manifest(path)
+    df.attrs["folder"] = os.path.abspath(images)
     return df
-
-def _coco_images(path):
-    "The images of a COCO file, whatever its annotations say. Raises `OceanError`."
-    try: names = [im["file_name"].replace("\\", "/") for im in json.loads(Path(path).read_bytes())["images"]]
-    except (ValueError, LookupError, TypeError, AttributeError) as e:
-        raise OceanError(f"{path}: can't be read as COCO, which has images with a file_name each ({type(e).__name__}: {e})") from e
-    if not names: raise OceanError(f"{path}: no images in it")
-    return pd.DataFrame({"path": names})
 
 def _files_at(source):
     "The files that one of several names stands for"
     if os.path.isfile(source): return [source]
     df = list_items(source)
     return df["path"].drop_duplicates().tolist()
+
+# %% ../../nbs/91_jobs.data.ipynb #c0e10002
+def convert(
+    source, # Annotations to read: a COCO file, a YOLO or Pascal VOC folder, ...
+    out, # File or folder to write; without a suffix it is a folder
+    format:str=None, # Name of the format to write; by default by the suffix of `out`
+    source_format:str=None, # Name of the format to read; by default found out by looking into it
+    images=None, # Folder that image names of `source` start at; by default looked for in the usual places
+    classes=None, # Classes to keep, in this order; by default all
+)->pd.DataFrame: # Report: `step` (read or write), `n`, `what`
+    "Write annotations in another format. Raises `OceanError` for what can't be read or written, or an `out` that is taken."
+    check_free(out)
+    with writing(out): report = convert_annotations(source, out, format, source_format, images, classes)
+    for r in report.itertuples(): print(f"{r.step}: {r.what}")
+    print(f"{source} is written as {out}")
+    return report

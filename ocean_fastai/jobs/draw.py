@@ -1,4 +1,4 @@
-"""A synthetic data set drawn by one command, and the whole way on one in minutes: train, evaluate on videos never seen, export, predict, and leave a page that shows it.
+"""A synthetic data set from one command, and the whole way on one in minutes: train, evaluate on videos never seen, export, predict, and leave a page that shows it.
 
 Docs: https://ocean-fastai.github.io/ocean-fastai/jobs.draw.html.md"""
 
@@ -43,26 +43,45 @@ def synth(
     check_range(seed, size)
     if not resume: check_free(out, "choose another folder, or add --resume to finish a data set that was begun there")
     df = draw_dataset(out, n, size, videos, seed, progress=watched())
-    print(f"{len(df)} images of {df['video'].nunique()} videos: {Path(out)/'manifest.csv'}\nto train on them: ocean-fastai train {Path(out)/'manifest.csv'} --target floor --out floor-model")
+    file = Path(out)/"manifest.csv"
+    print(f"{len(df)} images of {df['video'].nunique()} videos: {file}\n"
+          f"to train on them: ocean-fastai train {file} --target floor --out floor-model")
     return df
 
 # %% ../../nbs/98_jobs.draw.ipynb #cb2dcb92
 _DEMO = {"n": 600, "size": (192, 108), "videos": 150, "arch": "test_resnet", "input": "128x96", "epochs": 16}
+_IMAGES = ("{} frames of {} synthetic videos, {} x {} pixels, made just now. Four types of floor; water, light, camera, the ROV's yellow "
+           "and black frame and what lies about are independent of the floor, so nothing but the floor itself gives it away. Three "
+           "videos of each type:")
+_SPLIT = ("Whole videos go to one part: train teaches, valid chooses the best epoch, test is used once, at the end. Images and videos "
+          "of each:")
+_SEEN = ("The central two thirds of the width, without the ROV's frame; each time varied at random in viewpoint (mirrored, turned, "
+         "shifted), optics (light, contrast, color) and resolution (blur, noise, compression). First the frame itself:")
 
 def _demo_data(df, home):
     "The page's sections about the images and their variants."
     first = df.groupby("video").first().reset_index()
     shown = pd.concat([rows.head(3) for _,rows in first.groupby("floor")])
-    one = open_image(home/"data"/shown["path"].iloc[0], Geometry(.667))
-    counts = df.groupby(["split", "floor"]).agg(images=("path", "size"), videos=("video", "nunique")).unstack("split").swaplevel(axis=1)[["train", "valid", "test"]]
+    one = open_image(home/"data"/shown["path"].iloc[0], Geometry(_CROP))
+    counts = df.groupby(["split", "floor"]).agg(images=("path", "size"), videos=("video", "nunique")).unstack("split")
+    counts = counts.swaplevel(axis=1)[["train", "valid", "test"]]
     counts.columns = [" ".join(c) for c in counts.columns]
-    return [("The images", f"{len(df)} frames of {df['video'].nunique()} drawn videos, {_DEMO['size'][0]} x {_DEMO['size'][1]} pixels, made just now. Four types of floor; water, light, camera, the ROV's yellow and black frame and what lies about are drawn "
-             "independently of the floor, so nothing but the floor itself gives it away. Three videos of each type:", contact_sheet([home/"data"/p for p in shown["path"]], shown["floor"] + ", " + shown["video"], cols=3)),
-            ("The split", "Whole videos go to one part: train teaches, valid chooses the best epoch, test is looked at once, at the end. Images and videos of each:", counts.reset_index()),
-            ("What the network sees in training", "The central two thirds of the width, without the ROV's frame; each time varied at random in viewpoint (mirrored, turned, shifted), optics (light, contrast, colour) and resolution (blur, noise, compression). First the frame itself:",
-             contact_sheet([one, *variants(one, "medium", 7)], cols=4, thumb=(160, 135)))]
+    videos = contact_sheet([home/"data"/p for p in shown["path"]], shown["floor"] + ", " + shown["video"], cols=3)
+    return [("The images", _IMAGES.format(len(df), df["video"].nunique(), *_DEMO["size"]), videos),
+            ("The split", _SPLIT, counts.reset_index()),
+            ("What the network sees in training", _SEEN, contact_sheet([one, *variants(one, "medium", 7)], cols=4, thumb=(160, 135)))]
+
+_CROP = .667  # Of the width: the synthetic ROV's frame lies outside
 
 # %% ../../nbs/98_jobs.draw.ipynb #65aa20aa
+_ABOUT = ("On {} images of {} videos of which the model has seen no frame, predicted by the exported model. Recall is the share of a "
+          "class's images that were named so; balanced accuracy is the mean recall of the classes, and guessing would score {:.2f}. "
+          "Intervals: {}.")
+_EXAMPLES = {"right": "Where the model was right and most sure, one frame a video:",
+             "wrong": "Where it was wrong and most sure. These are worth the longest look:"}
+_TRAINING = "A {} from random weights, {} epochs. With pretrained weights, as for real images, far fewer do."
+_CONFUSION = "Rows are the truth, columns the model's answers; the color is the share of the row."
+
 def _demo_result(df, home):
     "The page's sections about training and its result on unseen videos, and the main figure."
     test = df[df["split"] == "test"].reset_index(drop=True)
@@ -70,17 +89,21 @@ def _demo_result(df, home):
     classes,summary = scores(preds, test, "floor")
     history,cm = pd.read_csv(home/"run"/"history.csv"),confusion(preds, test, "floor")
     n_right = np.diag(cm).sum()
-    about = (f"On {len(test)} images of {test['video'].nunique()} videos of which the model has seen no frame, predicted by the exported model. Recall is the share of a class's images that were named so; balanced accuracy is the mean recall of the classes, and "
-             f"guessing would score {1/len(classes):.2f}. Intervals: {summary.attrs['interval']}.")
-    sections = [("Training", f"A {_DEMO['arch']} from random weights, {len(history)} epochs. With pretrained weights, as for real images, far fewer do.", figure_of(plot_history(history))),
+    about = _ABOUT.format(len(test), test["video"].nunique(), 1/len(classes), summary.attrs["interval"])
+    sections = [("Training", _TRAINING.format(_DEMO["arch"], len(history)), figure_of(plot_history(history))),
                 ("How good is it?", about, [summary.round(3), classes.drop(columns="note").round(3)]),
-                ("Confusion", "Rows are the truth, columns what the model said; the colour is the share of the row.", figure_of(plot_confusion(cm)))]
-    for kind,text in (("right", "Where the model was right and most sure, one frame a video:"), ("wrong", "Where it was wrong and most sure. These are worth the longest look:")):
+                ("Confusion", _CONFUSION, figure_of(plot_confusion(cm)))]
+    for kind,text in _EXAMPLES.items():
         some = n_right if kind == "right" else n_right < len(test)
-        sections.append((f"{kind.capitalize()} examples", *((text, show_examples(preds, test, 8, kind, "floor")) if some else ("There is none among the test images.",))))
+        shown = (text, show_examples(preds, test, 8, kind, "floor")) if some else ("There is none among the test images.",)
+        sections.append((f"{kind.capitalize()} examples", *shown))
     return sections,summary.set_index("metric").loc["balanced_accuracy"]
 
 # %% ../../nbs/98_jobs.draw.ipynb #e2799ff1
+_TABLE = "{} has a row for each image: the likeliest class, its probability, and those of all classes."
+_OWN = ("ocean-fastai train FOLDER --out RUN  (a folder of class folders, or a table of paths and labels)\n\n"
+        "ocean-fastai predict RUN/bundle IMAGES --out FILE.csv\n\nThis run's files: {0}, the model: {0}/bundle.")
+
 def demo(
     out="ocean-demo", # Folder to make
 )->Path: # The page
@@ -90,15 +113,16 @@ def demo(
     df = draw_dataset(home/"data", _DEMO["n"], _DEMO["size"], _DEMO["videos"], masks=False, progress=watched())
     df = split_frames(df, valid=.2, test=.25, by="video", stratify="floor")
     save_manifest(df, home/"data"/"floor.csv")
-    train(home/"data"/"floor.csv", home/"run", "floor", arch=_DEMO["arch"], weights="none", size=_DEMO["input"], crop=.667,
+    train(home/"data"/"floor.csv", home/"run", "floor", arch=_DEMO["arch"], weights="none", size=_DEMO["input"], crop=_CROP,
           head_epochs=0, body_epochs=_DEMO["epochs"], bs=16)
     preds = predict(home/"run"/"bundle", home/"data"/"images", home/"predictions.csv")
     result,score = _demo_result(df, home)
     table = preds.head(8).assign(path=[Path(p).name for p in preds["path"].head(8)])
-    last = [("The table of predictions", f"{home/'predictions.csv'} has a row for each image: the likeliest class, its probability, and those of all classes.", table.drop(columns="error").round(3)),
-            ("With your own images", f"ocean-fastai train FOLDER --out RUN  (a folder of class folders, or a table of paths and labels)\n\nocean-fastai predict RUN/bundle IMAGES --out FILE.csv\n\nThis run's files: {home/'run'}, the model: {home/'run'/'bundle'}.")]
-    seconds = time.time() - began
-    line = f"Balanced accuracy {score['value']:.2f} on unseen videos (95 % interval {score['value_low']:.2f} to {score['value_high']:.2f}; guessing: 0.25), {seconds/60:.1f} minutes."
+    last = [("The table of predictions", _TABLE.format(home/"predictions.csv"), table.drop(columns="error").round(3)),
+            ("With your own images", _OWN.format(home/"run"))]
+    minutes = (time.time() - began)/60
+    interval = f"95 % interval {score['value_low']:.2f} to {score['value_high']:.2f}"
+    line = f"Balanced accuracy {score['value']:.2f} on unseen videos ({interval}; guessing: 0.25), {minutes:.1f} minutes."
     page = save_page(home/"demo.html", "ocean-fastai: the demo", [*_demo_data(df, home), *result, *last], line)
     print(f"{line}\nThe page to look at: {page.resolve()}")
     return page

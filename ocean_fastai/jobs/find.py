@@ -21,10 +21,10 @@ from tqdm.auto import tqdm
 
 from ..core import OceanError, atomic_path, class_colors, content_hash, printable
 from ..data.boxes import outline_box
-from ..formats.coco import write_coco
 from ..data.manifest import few, image_paths
 from ..explain.cam import known_network, target_part
 from ..explain.localize import localize as find_boxes
+from ..formats.coco import write_coco
 from ..geometry import Geometry, parse_size
 from ..infer.bundle import load_bundle
 from ..infer.items import Reader
@@ -105,7 +105,7 @@ def _part(out, model, df, k, options, min_score):
     boxes = find_boxes(model, some, masks=True, progress=False, **options)
     if min_score is not None: boxes = boxes[boxes["score"] >= min_score]
     key = ["path", "time"] if "time" in boxes else ["path"]
-    own,read = dict(list(boxes.groupby(key))),Reader(some, Geometry())
+    own,read = dict(list(boxes.groupby(key))),Reader(some, Geometry(value_range=model.geometry.value_range))
     for i,row in enumerate(some.to_dict("records")):
         pixels,*_ = read(i)
         if pixels is None: continue

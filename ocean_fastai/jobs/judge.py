@@ -20,7 +20,6 @@ from fastcore.basics import listify
 
 from ..core import SEED, BoxError, OceanError, atomic_folder, atomic_path, renamed
 from ..data.boxes import check_boxes
-from ..formats.coco import is_coco, read_coco
 from ..data.manifest import check_manifest, few, image_paths
 from ..data.sources import manifest_from_csv
 from ..data.splits import save_split, split_hash
@@ -28,6 +27,7 @@ from ..evaluate.boxes import wsol_report
 from ..evaluate.calibration import calibrate as fit_calibration
 from ..evaluate.compare import check_metric, compare as compare_runs, planned, plot_comparison, share_to_judge
 from ..evaluate.report import figure_of
+from ..formats.coco import is_coco, read_coco
 from ..geometry import parse_size
 from ..infer.bundle import Bundle, load_bundle, save_calibrated
 from .data import (check_network, check_outside, check_range, interval_groups, labelled_targets,
@@ -236,7 +236,7 @@ def calibrate(
 # %% ../../nbs/95_jobs.judge.ipynb #f2941381
 def _boxes_at(path, classes=None, images=None):
     "Manifest and boxes of a COCO file or a table. Raises `OceanError`."
-    if is_coco(path): return read_coco(path, images, classes, outside="clip")
+    if is_coco(path): return read_coco(path, images=images, classes=classes, outside="clip")
     boxes = check_boxes(manifest_from_csv(path, images, target=["label"]))
     df = boxes[[c for c in ("path", "video", "group") if c in boxes]].drop_duplicates("path", ignore_index=True)
     df.attrs = boxes.attrs

@@ -38,9 +38,9 @@ from safetensors.torch import load_file, save_file
 from torch.utils.data import TensorDataset
 
 from ..core import SEED, OceanError, WeightsError, atomic_folder, content_hash
-from .losses import LearnBalance, ocean_loss
+from .losses import LearnBalance, SummedLoss, ocean_loss
 from .metrics import default_metrics
-from .models import classifier_of, depth_groups, frozen_body, frozen_modes, ocean_model
+from .models import classifier_of, depth_groups, frozen_body, frozen_modes, ocean_model, weights_fingerprint
 
 # %% ../../nbs/34_train.learner.ipynb #b6dcd8c9
 def _on_gpu(dls): return torch.device(dls.device).type == "cuda"
@@ -92,6 +92,7 @@ def ocean_learner(
     cbs = [ChannelsLast(), *([MixedPrecision()] if _on_gpu(dls) else []), *learnt, *L(cbs)]
     learn = Learner(dls, model, loss_func=loss_func, metrics=metrics or default_metrics(dls),
                     splitter=depth_groups, opt_func=Adam, cbs=cbs, **kwargs)
+    learn.recorder.loss = SummedLoss()
     learn.arch,learn.norm,learn.seed,learn.history,learn.fit_summary = arch,norm,seed,pd.DataFrame(),None
     learn.made_with = made
     return learn
@@ -268,7 +269,7 @@ def _head_on_features(learn, n_epoch, lr, stage, cbs, train, valid):
     stage.sync = lambda: _from_scaled(scaled, head, mean, std)
     own = L(learn.made_with["cbs"]) + learn.cbs.filter(lambda cb: isinstance(cb, LearnBalance))
     inner = Learner(dls, scaled, loss_func=learn.loss_func, metrics=learn.metrics, opt_func=learn.opt_func, wd=learn.wd, cbs=own)
-    inner.logger = learn.logger
+    inner.logger,inner.recorder.loss = learn.logger,SummedLoss()
     if not hasattr(learn, "progress"): inner.remove_cbs(inner.cbs.filter(lambda cb: isinstance(cb, ProgressCallback)))
     try: _one_cycle(inner, n_epoch, lr, stage, cbs)
     finally:
@@ -333,7 +334,8 @@ def fit_transfer(self:Learner,
     if log.best: self.model.load_state_dict(log.best)
     self.model.eval()
     self.history = pd.DataFrame(log.rows)
-    self.fit_summary = {**plan, "best": log.best_at, "seconds": round(sum(row["seconds"] for row in log.rows), 1), "n_train": len(self.dls.train_ds), "n_valid": len(self.dls.valid_ds) if validate else 0}
+    self.fit_summary = {**plan, "best": log.best_at, "seconds": round(sum(row["seconds"] for row in log.rows), 1), "n_train": len(self.dls.train_ds), "n_valid": len(self.dls.valid_ds) if validate else 0,
+                        "weights": weights_fingerprint(self.model)}
 
 # %% ../../nbs/34_train.learner.ipynb #b8bb9597
 def refit(
