@@ -136,11 +136,11 @@ def split_frames(
     image_paths(df)
     keep = groups == "split" or groups == "auto" and _filled(df, "split")
     if not keep and "split" in df and (n := (df["split"] == "test").sum()):
-        warnings.warn(f"groups={groups!r} makes a new split: {n} rows of the old split's test part may train now; keep it with groups='auto'")
+        warnings.warn(f"groups={groups!r} makes a new split: {n} rows of the old split's test part may train now; keep it with groups='auto'", stacklevel=3)
     was = df.attrs.get("split", {}) if keep else {}
     held = _held(df) if keep else groups
     unit = group_column(df, held)
-    order = np.argsort(df["path"].astype(str).to_numpy(object), kind="stable")
+    order = np.argsort(np.array([printable(path) for path in df["path"]], object), kind="stable")
     rows = df.iloc[order]
     part,number = _kept(rows) if keep else np.full(len(df), "train", object),group_numbers(rows, unit)
     names,Y = _labels(rows, stratify, groups)
@@ -197,9 +197,9 @@ def _check_parts(part, names, Y, groups, unit):
     lost = {p: [names[c] for c in np.flatnonzero(Y.any(0) & ~Y[part == p].any(0))] for p in ("train", "valid", "test") if (part == p).any()}
     if lost["train"]: raise SplitError(f"no image in train is {few(lost['train'])}; move some there, leave the class out, or let split_frames make the split with groups='video' or groups='none'")
     for p in ("valid", "test"):
-        if lost.get(p): warnings.warn(f"no image in {p} is {few(lost[p], 8)}: its scores there will be NaN", stacklevel=3)
+        if lost.get(p): warnings.warn(f"no image in {p} is {few(lost[p], 8)}: its scores there will be NaN", stacklevel=4)
     torn = pd.Series(part).groupby(groups).nunique() > 1
-    if torn.any(): warnings.warn(f"{torn.sum()} of {len(torn)} groups of `{unit}` have rows in more than one part, which flatters the score", stacklevel=3)
+    if torn.any(): warnings.warn(f"{torn.sum()} of {len(torn)} groups of `{unit}` have rows in more than one part, which flatters the score", stacklevel=4)
 
 # %% ../../nbs/13_data.splits.ipynb #164017c1
 def _rows(df, targets, by):
