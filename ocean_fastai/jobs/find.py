@@ -44,7 +44,7 @@ def overlay(
 )->Image.Image: # RGB, no larger than the image
     "An image with its boxes, their classes and scores, and the parts of the map that they were drawn round."
     im = image if isinstance(image, Image.Image) else Image.fromarray(image)
-    colours = class_colours(list(dict.fromkeys([*(classes or ()), *boxes["label"]])))
+    colours = class_colors(list(dict.fromkeys([*(classes or ()), *boxes["label"]])))
     scale = min(1, widest/max(im.size))
     out = im.convert("RGB").resize([max(1, round(n*scale)) for n in im.size], Image.Resampling.LANCZOS, reducing_gap=2)
     least = max(2, out.width//300)
