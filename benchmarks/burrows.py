@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from ocean_fastai.data.boxes import read_yolo
+from ocean_fastai.formats.yolo import read_yolo
 from ocean_fastai.data.loaders import OceanDataLoaders
 from ocean_fastai.evaluate.boxes import wsol_report
 from ocean_fastai.explain.heatmaps import tile_boxes

@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ocean_fastai.data.boxes import boxes_to_labels, read_coco, write_coco
+from ocean_fastai.data.boxes import boxes_to_labels
+from ocean_fastai.formats.coco import read_coco, write_coco
 from ocean_fastai.data.splits import split_frames
 from ocean_fastai.evaluate.boxes import wsol_report
 from ocean_fastai.explain.heatmaps import heat_boxes
@@ -82,9 +83,9 @@ def cut(maps, paths, thresholds):
 
 def best_thresholds(maps, paths, boxes):
     "For each class the threshold that `fit_threshold` would choose on these images."
-    from ocean_fastai.explain.localize import _fitted, _merit
+    from ocean_fastai.explain.localize import _best_threshold, _threshold_scores
     true = true_pairs(boxes)
-    return {c: _fitted(np.array([[_merit(m, true[p, c], size)] for (p, k), (m, _, size) in maps.items() if k == c and p in paths]), (1.,))["threshold"] for c in CLASSES}
+    return {c: _best_threshold(np.array([[_threshold_scores(m, true[p, c], size)] for (p, k), (m, _, size) in maps.items() if k == c and p in paths]), (1.,))["threshold"] for c in CLASSES}
 
 
 def main():

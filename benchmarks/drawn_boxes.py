@@ -19,7 +19,8 @@ from ocean_fastai.data.splits import split_frames
 from ocean_fastai.evaluate.boxes import wsol_scores
 from ocean_fastai.explain.heatmaps import heat_maps
 from ocean_fastai.explain.localize import fit_threshold, localize
-from ocean_fastai.evaluate.wsol import centre_boxes, pxap
+from ocean_fastai.evaluate.pxap import pxap
+from ocean_fastai.evaluate.wsol import centre_boxes
 from ocean_fastai.infer.bundle import load_bundle, save_bundle
 from ocean_fastai.synth.dataset import MASK_VALUES, draw_dataset, mask_path
 from ocean_fastai.train.learner import ocean_learner

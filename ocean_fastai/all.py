@@ -3,19 +3,24 @@
 from fastai.vision.all import *
 
 from ocean_fastai.core import (SEED, VOCABS, AugmentError, BoxError, BundleError, ImageError, ManifestError, OceanError, SplitError, WeightsError,
-    canonical, class_colours)
+    STANDARD_CLASSES, canonical, class_colors, class_colours)
 from ocean_fastai.geometry import Geometry, Mapping, ROVCrop, parse_size
 from ocean_fastai.images import cache_images, list_images, open_image
 from ocean_fastai.optics import JERLOV, water
 from ocean_fastai.pages import contact_sheet, html_page, save_page
 from ocean_fastai.synth.scene import draw_scene
 from ocean_fastai.synth.dataset import draw_dataset
-from ocean_fastai.data.manifest import (check_manifest, classes_of, image_paths, label_matrix, load_manifest, manifest_from_csv,
-    manifest_from_folder, save_manifest, target_columns)
-from ocean_fastai.data.boxes import boxes_to_labels, check_boxes, read_coco, read_voc, read_yolo, show_boxes, write_coco, write_yolo
+from ocean_fastai.data.manifest import (check_manifest, classes_of, image_paths, label_matrix, load_manifest, read_table,
+    save_manifest, target_columns)
+from ocean_fastai.data.sources import manifest_from_csv, manifest_from_folder
+from ocean_fastai.data.boxes import boxes_to_labels, check_boxes, draw_boxes, show_boxes
 from ocean_fastai.data.splits import load_split, save_split, split_frames, split_hash
 from ocean_fastai.data.augment import AlbumentationsTransform, ocean_augs, recipes, show_augs
 from ocean_fastai.data.loaders import OceanDataLoaders
+from ocean_fastai.formats.base import convert, formats, read_annotations
+from ocean_fastai.formats.coco import coco_images, is_coco, read_coco, write_coco
+from ocean_fastai.formats.yolo import read_yolo, write_yolo
+from ocean_fastai.formats.voc import read_voc
 from ocean_fastai.train.losses import class_weights, ocean_loss, pos_weights
 from ocean_fastai.train.metrics import average_precision, balanced_accuracy, default_metrics, macro_f1, weighted_accuracy
 from ocean_fastai.train.models import load_weights, ocean_model
@@ -27,10 +32,11 @@ from ocean_fastai.infer.predict import load_predictions, predict_table
 from ocean_fastai.explain.cam import cam_maps, show_cams
 from ocean_fastai.explain.heatmaps import heat_boxes, heat_maps
 from ocean_fastai.explain.localize import fit_threshold, localize
-from ocean_fastai.evaluate.wsol import centre_boxes, max_box_acc, max_box_acc_v2, pointing_game, pxap
-from ocean_fastai.evaluate.boxes import match_boxes, wsol_report, wsol_scores
+from ocean_fastai.evaluate.wsol import center_boxes, centre_boxes, max_box_acc, max_box_acc_v2, pointing_game
+from ocean_fastai.evaluate.pxap import pxap
+from ocean_fastai.evaluate.boxes import boxes_report, match_boxes, wsol_report, wsol_scores
 from ocean_fastai.evaluate.scores import confusion, scores
-from ocean_fastai.evaluate.report import plot_confusion, report_page, show_examples
+from ocean_fastai.evaluate.report import plot_confusion, plot_history, scores_report, report_page, show_examples
 from ocean_fastai.evaluate.calibration import (abstain_threshold, apply_temperature, calibrate, calibration_table, ece, fit_temperature,
     plot_reliability, plot_risk_coverage, risk_coverage)
 from ocean_fastai.evaluate.compare import compare, compare_preds, plot_comparison

@@ -118,15 +118,17 @@ def parse_size(
 
 # %% ../nbs/01_geometry.ipynb #83d3ffee
 class Geometry:
-    "A crop and a size to squish to; either may be `None`, for all of the picture and for its own size"
+    "How a picture becomes what a network sees: a crop, a size to squish to, the range of its numbers; each may be `None`"
     def __init__(self,
-        crop=None, # `ROVCrop`, a part of the width, or None
-        size=None, # Anything that `parse_size` reads, or None
+        crop:ROVCrop|float|None=None, # What to keep: a `ROVCrop`, a part of the width, or all
+        size:int|str|tuple|None=None, # What to squish to, as `parse_size` reads it, or the picture's own size
+        value_range:tuple|None=None, # Numbers that become black and white, where a picture has more than 8 bits
     ):
         if crop is not None and not isinstance(crop, ROVCrop): crop = ROVCrop(crop)
         self.crop,self.size = crop,None if size is None else parse_size(size)
+        self.value_range = None if value_range is None else _checked_range(value_range)
 
-    __repr__ = basic_repr("crop,size")
+    __repr__ = basic_repr("crop,size,value_range")
     def __eq__(self, other): return isinstance(other, Geometry) and self.to_dict() == other.to_dict()
 
     def box(self,
@@ -142,6 +144,14 @@ class Geometry:
         l,t,r,b = self.box(size)
         return self.size or (r-l, b-t)
 
+def _checked_range(value_range):
+    "Lowest and highest number as floats. Raises `OceanError`."
+    try: low,high = (float(v) for v in value_range)
+    except (TypeError, ValueError): low = high = 0.
+    if not -np.inf < low < high < np.inf:
+        raise OceanError(f"value_range {value_range!r}: give (lowest, highest), the numbers to show black and white")
+    return low,high
+
 # %% ../nbs/01_geometry.ipynb #1b796291
 @patch
 def mapping(self:Geometry,
@@ -152,13 +162,14 @@ def mapping(self:Geometry,
     return resize_mapping((r-l, b-t), self.out_size(size)) @ crop_mapping(box)
 
 @patch
-def to_dict(self:Geometry)->dict: # `crop` (parts of width and height) and `size` (pixels), as JSON holds them
+def to_dict(self:Geometry)->dict: # `crop` (parts of width and height), `size` (pixels), and `value_range` if there is one
     "What a bundle's `config.json` says of the geometry."
-    return {"crop": self.crop and [self.crop.width, self.crop.height], "size": self.size and list(self.size)}
+    out = {"crop": self.crop and [self.crop.width, self.crop.height], "size": self.size and list(self.size)}
+    return out | ({"value_range": list(self.value_range)} if self.value_range else {})
 
 @patch(cls_method=True)
 def from_dict(cls:Geometry,
     d:dict, # What `to_dict` gave
 )->Geometry: # The same geometry
     "The geometry that `to_dict` wrote down."
-    return cls(d.get("crop") and ROVCrop(*d["crop"]), d.get("size"))
+    return cls(d.get("crop") and ROVCrop(*d["crop"]), d.get("size"), d.get("value_range"))

@@ -148,7 +148,7 @@ def _drawn(
     "A figure as a picture, at 144 dots an inch."
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=144, bbox_inches="tight", facecolor="white")
-    return Image.open(data).convert("RGB")
+    return Image.open(data, formats=["PNG"]).convert("RGB")
 
 # %% ../nbs/04_pages.ipynb #93c50dd3
 def _cells(
@@ -198,6 +198,7 @@ def _item(
     if isinstance(item, pd.Series): item = item.to_frame("value" if item.name is None else item.name)
     if isinstance(item, pd.DataFrame): body = _table(item, caption or label)
     else:
+        if isinstance(item, np.ndarray) and item.size and isinstance(item.flat[0], Axes): item = item.flat[0]
         if isinstance(item, Axes): item = item.figure
         if not isinstance(item, (Figure, Image.Image, np.ndarray, Path)):
             raise OceanError(f"{label}: a {type(item).__name__} can't be shown; pass text, a table, a figure, a Pillow image, an array or a Path")

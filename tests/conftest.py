@@ -34,3 +34,16 @@ def run():
 def python(run):
     "Runs Python code in a process of its own."
     return lambda code, **kw: run(sys.executable, "-c", code, **kw)
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    "The manifest of a small synthetic data set that several tests share."
+    from jobs import draw
+    return draw(tmp_path_factory.mktemp("tiny")/"drawn")
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tiny):
+    "A bundle trained on it in the shortest of ways."
+    from jobs import TINY, ok
+    ok("train", tiny, *TINY, "--out", tiny.parent.parent/"run")
+    return tiny.parent.parent/"run"/"bundle"

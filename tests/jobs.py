@@ -1,8 +1,10 @@
 "What the tests of the command share: a small drawn data set, the shortest of trainings, and the command in this process or in one of its own."
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -52,3 +54,24 @@ def apart(*argv, **kw):
     process = begin(*argv, **kw)
     out,err = process.communicate(timeout=300)
     return process.returncode,out,err
+
+class Forked:
+    "The command in a process that is forked from this one, which has imported everything: it begins at once, and can be killed like any other."
+    def __init__(self, *argv):
+        self.said = tempfile.NamedTemporaryFile("w+")
+        self.process = multiprocessing.get_context("fork").Process(target=self._run, args=([str(a) for a in argv],))
+        self.process.start()
+
+    def _run(self, argv):
+        from ocean_fastai.cli import main
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.stdout,sys.stderr = open(os.devnull, "w"),open(self.said.name, "a")
+        os._exit(main(argv))
+
+    def poll(self): return self.process.exitcode
+    def send_signal(self, number): os.kill(self.process.pid, number)
+    def finish(self, seconds):
+        "Exit code, and what was said on stderr."
+        self.process.join(seconds)
+        assert self.process.exitcode is not None, "still running"
+        return self.process.exitcode,open(self.said.name).read()

@@ -11,19 +11,17 @@ from contextlib import contextmanager
 import numpy as np
 import pandas as pd
 import pytest
-from jobs import TINY, draw, ok, refused
+from jobs import TINY, ok, refused
 from PIL import Image
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory): return tmp_path_factory.mktemp("bad input")
 
 @pytest.fixture(scope="module")
-def drawn(home): return draw(home/"drawn")
+def drawn(tiny): return tiny
 
 @pytest.fixture(scope="module")
-def bundle(home, drawn):
-    ok("train", drawn, *TINY, "--out", home/"run")
-    return home/"run"/"bundle"
+def bundle(tiny_bundle): return tiny_bundle
 
 @pytest.fixture
 def folders(drawn, tmp_path):

@@ -4,7 +4,7 @@ import time
 
 import pandas as pd
 import pytest
-from jobs import TINY, apart, begin, draw, ok, refused
+from jobs import TINY, Forked, draw, ok, refused
 
 LONGER = [*TINY[:-1], "6"]
 
@@ -22,13 +22,12 @@ def whole(home, drawn):
 
 def stop_when(there, *argv, by=signal.SIGKILL):
     "Start the command, and stop it as soon as `there()` is true; its exit code and what it said on stderr."
-    process = begin(*argv)
+    process = Forked(*argv)
     deadline = time.monotonic() + 200
     while not there() and process.poll() is None and time.monotonic() < deadline: time.sleep(.002)
-    assert process.poll() is None, f"ended by itself: {process.communicate()}"
+    assert process.poll() is None, f"ended by itself: {process.finish(1)}"
     process.send_signal(by)
-    _,err = process.communicate(timeout=60)
-    return process.returncode,err
+    return process.finish(60)
 
 def files(folder, pattern): return [p for p in folder.glob(pattern) if not p.name.startswith(".")] if folder.is_dir() else []
 
@@ -48,8 +47,7 @@ def test_train_killed_in_the_cache_in_an_epoch_and_interrupted(home, drawn, whol
     code,err = stop_when(lambda: max((p.name for p in files(run/"checkpoint", "epoch-*")), default="") > seen, *argv, "--resume", by=signal.SIGINT)
     assert code == 130 and "--resume" in err and "Traceback" not in err
 
-    code,_,err = apart(*argv, "--resume")
-    assert code == 0, err
+    ok(*argv, "--resume")
     assert sorted(p.name for p in run.iterdir()) == sorted(p.name for p in whole.iterdir())
     assert (run/"split.csv").read_bytes() == (whole/"split.csv").read_bytes()
     for name in ("history.csv", "predictions.csv"):

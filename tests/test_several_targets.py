@@ -14,12 +14,13 @@ import torch
 from fastai.interpret import ClassificationInterpretation, Interpretation
 from jobs import TINY, draw, here, ok, refused
 
-import ocean_fastai.jobs.train as jobs_of
+import ocean_fastai.jobs.training as training
+from ocean_fastai import jobs as jobs_of
 from ocean_fastai.annotate.pseudo import pseudo_label
 from ocean_fastai.cli import parser
 from ocean_fastai.core import OceanError
 from ocean_fastai.data.loaders import OceanDataLoaders
-from ocean_fastai.data.manifest import manifest_from_csv
+from ocean_fastai.data.sources import manifest_from_csv
 from ocean_fastai.evaluate.calibration import apply_temperature, calibrate
 from ocean_fastai.evaluate.report import report_page
 from ocean_fastai.evaluate.scores import confusion, scores
@@ -484,7 +485,7 @@ def test_a_run_with_rows_of_which_nothing_is_known_can_go_on(drawn, df, tmp_path
     df.loc[:2, BOTH] = ["", ";".join(f"?{c}" for c in ELEMENTS)]
     df.to_csv(drawn.parent/"unknown.csv", index=False)
     def stopped(*args, **kwargs): raise KeyboardInterrupt
-    monkeypatch.setattr(jobs_of, "ocean_learner", stopped)
+    monkeypatch.setattr(training, "ocean_learner", stopped)
     for more in ([], ["--resume"]):
         code,_,err = here("train", drawn.parent/"unknown.csv", *TWO, "--out", tmp_path/"run", *more)
         assert code == 130, err

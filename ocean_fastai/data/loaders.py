@@ -25,7 +25,8 @@ from PIL import Image
 
 from ..core import SEED, ManifestError, OceanError
 from .augment import AlbumentationsTransform, ocean_augs
-from .manifest import PSEUDO, RESERVED, cell_texts, check_manifest, classes_of, few, image_paths, is_multilabel, label_matrix, manifest_from_csv, manifest_from_folder, parse_cell, target_columns
+from .manifest import PSEUDO, RESERVED, cell_texts, check_manifest, classes_of, few, image_paths, is_multilabel, label_matrix, parse_cell, target_columns
+from .sources import manifest_from_csv, manifest_from_folder
 from .splits import split_frames, split_hash
 from ..geometry import Geometry, parse_size
 from ..images import cache_images, from_pil, open_image

@@ -14,22 +14,23 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.model_selection import ShuffleSplit, StratifiedGroupKFold, StratifiedShuffleSplit
 
-from ..core import SEED, SplitError, atomic_path, content_hash
+from ..core import SEED, SplitError, atomic_path, content_hash, renamed
 from .manifest import SPLIT_NAMES, cell_texts, few, image_paths, label_matrix, parse_cell, target_columns
 
 # %% ../../nbs/13_data.splits.ipynb #33d8f512
+@renamed(by="groups")
 def group_column(
     df:pd.DataFrame, # A manifest
-    by:str="auto", # A column; "auto" or "split": the first filled of `group` and `video`; "none": single frames
+    groups:str="auto", # A column; "auto" or "split": the first filled of `group` and `video`; "none": single frames
 )->str: # The column's name; None for single frames
     "The column whose values must stay together. Raises `SplitError` where it is missing or empty."
-    if by in ("auto", "split"): return next((c for c in ("group", "video") if _filled(df, c)), None)
-    if by == "none": return None
-    if by not in df: raise SplitError(f"by={by!r}: no such column; the columns are: {', '.join(map(str, df.columns))}")
-    if not _filled(df, by): raise SplitError(f"by={by!r}: every cell of this column is empty; name another, or by='none' for single frames")
-    return by
+    if groups in ("auto", "split"): return next((c for c in ("group", "video") if _filled(df, c)), None)
+    if groups == "none": return None
+    if groups not in df: raise SplitError(f"groups={groups!r}: no such column; the columns are: {', '.join(map(str, df.columns))}")
+    if not _filled(df, groups): raise SplitError(f"groups={groups!r}: every cell of this column is empty; name another, or groups='none' for single frames")
+    return groups
 
 def _held(df):
     "What the split at hand was made by, as far as it is known"
@@ -78,79 +79,94 @@ def _pinned(Y, groups):
     np.logical_or.at(has, groups, Y)
     return has[:, has.sum(0) == 1].any(1)[groups]
 
-def _folds(Y, groups, n, seed):
-    "Indices of the rows of each of `n` folds, the folds in a drawn order"
-    n_groups = len(np.unique(groups))
-    if n_groups == 1: return [np.arange(len(groups))]
-    n = max(2, min(n, n_groups))
-    if n_groups == len(groups): pairs = StratifiedKFold(n, shuffle=True, random_state=seed).split(groups, _strata(Y, n))
-    else: pairs = StratifiedGroupKFold(n, shuffle=True, random_state=seed).split(groups, _strata(Y, n), groups)
-    folds = [held for _,held in pairs]
-    return [folds[i] for i in np.random.default_rng(seed).permutation(n)]
+def _single_rows(Y, n, seed):
+    "Ten draws of `n` rows to hold out, each class in its share where that can be."
+    strata = _strata(Y, 2)
+    fits = len(np.unique(strata)) <= min(n, len(Y) - n)
+    draw = (StratifiedShuffleSplit if fits else ShuffleSplit)(10, test_size=n, random_state=seed)
+    yield from (held for _,held in draw.split(strata, strata))
+
+def _whole_groups(Y, groups, want, seed):
+    "Draws of whole groups: folds of like composition one after the other, cut where the number of rows is nearest to `want`."
+    n_groups = groups.max() + 1
+    sizes = np.bincount(groups)
+    for attempt in range(10):
+        n = int(np.clip(round(len(groups)/want)*(1 + attempt%3), 2, n_groups))
+        folds = StratifiedGroupKFold(n, shuffle=True, random_state=seed + attempt).split(groups, _strata(Y, n), groups)
+        folds = [np.unique(groups[held]) for _,held in folds]
+        for first in np.random.default_rng(seed + attempt).permutation(n):
+            order = np.concatenate([*folds[first:], *folds[:first]])
+            total = np.cumsum(sizes[order])
+            yield np.flatnonzero(np.isin(groups, order[:np.abs(total - want).argmin() + 1]))
 
 def _hold_out(Y, groups, want, seed):
     "Mask of about `want` rows to hold out, in whole groups; None where that would lose a class from training"
     free = np.flatnonzero(~_pinned(Y, groups))
     if not len(free): return None
+    _,local = np.unique(groups[free], return_inverse=True)
+    single = local.max() + 1 == len(free)
+    if local.max() == 0: draws = [np.arange(len(free))]
+    elif single: draws = _single_rows(Y[free], int(np.clip(round(want), 1, len(free) - 1)), seed)
+    else: draws = _whole_groups(Y[free], local, want, seed)
     there,hopeless,best = Y.any(0),(Y.any(0) & ~Y[free].any(0)).sum(),None
-    for attempt in range(10):
-        for fold in _folds(Y[free], groups[free], round(len(free)/want), seed + attempt):
-            held = np.isin(np.arange(len(Y)), free[fold])
-            if not held.any() or held.all(): continue
-            lost,unseen = (there & ~Y[~held].any(0)).sum(),(there & ~Y[held].any(0)).sum()
-            off = round((abs(held.sum() - want) + np.abs(Y[held].sum(0) - want/len(Y)*Y.sum(0)).sum())/len(Y), 1)
-            if best is None or (lost, unseen, off) < best[0]: best = (lost, unseen, off),held
-        if best and best[0][:2] == (0, hopeless): break
+    for k,chosen in enumerate(draws):
+        held = np.isin(np.arange(len(Y)), free[chosen])
+        if held.all(): continue
+        lost,unseen = (there & ~Y[~held].any(0)).sum(),(there & ~Y[held].any(0)).sum()
+        off = round((3*abs(held.sum() - want) + np.abs(Y[held].sum(0) - want/len(Y)*Y.sum(0)).sum())/len(Y), 2)
+        if best is None or (lost, unseen, off) < best[0]: best = (lost, unseen, off),held
+        if best[0][:2] == (0, hopeless) and (single or k >= 12 or off < .02): break
     return best[1] if best and best[0][0] == 0 else None
 
 # %% ../../nbs/13_data.splits.ipynb #266a75b9
+@renamed(by="groups", verbose="progress")
 def split_frames(
     df:pd.DataFrame, # A manifest
     valid:float=.2, # Share of the rows for validation, 0 to 0.5
     test:float=0., # Share of the rows for the test, 0 to 0.5
-    by:str="auto", # What stays together: a column, "none" for single frames, or "auto": an existing `split`, else `group`, `video`, single frames
+    groups:str="auto", # What stays together: a column, "none" for single frames, or "auto": an existing `split`, else `group`, `video`, single frames
     stratify=None, # Target column or columns whose classes are shared out evenly; by default the only target, if there is one only
     seed:int=SEED, # Same seed, same split, in whatever order the rows come
-    verbose:bool=True, # Print what was split and the shares reached?
-)->pd.DataFrame: # A copy with `split`: train, valid or test; `attrs["split"]` tells by, seed, n_groups and shares
+    progress:bool=True, # Print what was split and the shares reached?
+)->pd.DataFrame: # A copy with `split`: train, valid or test; `attrs["split"]` tells by (groups), seed, n_groups and shares
     "Split a manifest without tearing groups apart. Raises `SplitError` where a class would be missing from training; warns where one is missing elsewhere."
     for name,share in (("valid", valid), ("test", test)):
         if not 0 <= share <= .5: raise SplitError(f"{name}={share}: a share of the rows must lie between 0 and 0.5")
     image_paths(df)
-    keep = by == "split" or by == "auto" and _filled(df, "split")
+    keep = groups == "split" or groups == "auto" and _filled(df, "split")
     if not keep and "split" in df and (n := (df["split"] == "test").sum()):
-        warnings.warn(f"by={by!r} makes a new split: {n} rows of the old split's test part may train now; keep it with by='auto'")
+        warnings.warn(f"groups={groups!r} makes a new split: {n} rows of the old split's test part may train now; keep it with groups='auto'")
     was = df.attrs.get("split", {}) if keep else {}
-    held = _held(df) if keep else by
+    held = _held(df) if keep else groups
     unit = group_column(df, held)
     order = np.argsort(df["path"].astype(str).to_numpy(object), kind="stable")
     rows = df.iloc[order]
-    part,groups = _kept(rows) if keep else np.full(len(df), "train", object),group_numbers(rows, unit)
-    names,Y = _labels(rows, stratify, by)
-    if not (part == "train").any(): raise SplitError("no row is in train, so there is nothing to learn from; choose another column with by=")
+    part,number = _kept(rows) if keep else np.full(len(df), "train", object),group_numbers(rows, unit)
+    names,Y = _labels(rows, stratify, groups)
+    if not (part == "train").any(): raise SplitError("no row is in train, so there is nothing to learn from; choose another column with groups=")
     taken = [(name, share) for name,share in (("test", test), ("valid", valid)) if share and not (part == name).any()]
-    for name,share in taken: _take(part, name, share, groups, names, Y, unit, seed)
+    for name,share in taken: _take(part, name, share, number, names, Y, unit, seed)
     out = df.copy()
     out["split"] = part[np.argsort(order)]
-    out.attrs["split"] = {"by": (held if held != "auto" else "split") if keep else unit or "none", "seed": was.get("seed", seed), **_shares(part, groups)}
-    _check_parts(part, names, Y, groups, unit)
-    if verbose: print(_line(out, keep, unit, by, names, taken))
+    out.attrs["split"] = {"by": (held if held != "auto" else "split") if keep else unit or "none", "seed": was.get("seed", seed), **_shares(part, number)}
+    _check_parts(part, names, Y, number, unit)
+    if progress: print(_line(out, keep, unit, groups, names, taken))
     return out
 
 # %% ../../nbs/13_data.splits.ipynb #e9f94f12
 def _kept(df):
     "The parts that a `split` column names"
-    if "split" not in df: raise SplitError("by='split': the manifest has no column `split`; name another, or by='auto'")
+    if "split" not in df: raise SplitError("groups='split': the manifest has no column `split`; name another, or groups='auto'")
     texts = cell_texts(df["split"])
     odd = texts[~texts.str.lower().isin(list(SPLIT_NAMES))]
-    if len(odd): raise SplitError(f"column `split`: {len(odd)} rows say {few(map(repr, odd.unique()))}; each must say train, valid or test (or choose another column with by=)")
+    if len(odd): raise SplitError(f"column `split`: {len(odd)} rows say {few(map(repr, odd.unique()))}; each must say train, valid or test (or choose another column with groups=)")
     return texts.str.lower().map(SPLIT_NAMES).to_numpy(object)
 
 def _take(part, name, share, groups, names, Y, unit, seed):
     "Move about `share` of all rows from train to another part, in place"
     rows = np.flatnonzero(part == "train")
     n,what = len(np.unique(groups[rows])),f"column `{unit}`" if unit else "the manifest"
-    aside = "name another column with by=, or split single frames with by='none' (frames that look alike then flatter the score)" if unit else "add images"
+    aside = "name another column with groups=, or split single frames with groups='none' (frames that look alike then flatter the score)" if unit else "add images"
     if n < 2: raise SplitError(f"{what} leaves {n} {'group' if unit else 'image'}{'s'[:n != 1]} to split, so none can be held out for {name}; {aside}")
     _,local = np.unique(groups[rows], return_inverse=True)
     held = _hold_out(Y[rows], local, max(1, share*len(part)), seed)
@@ -168,7 +184,9 @@ def _shares(part, groups):
 def _line(df, keep, unit, by, names, taken):
     "One line that tells how a manifest was split"
     info,counts = df.attrs["split"],df["split"].value_counts()
-    parts = [f"{p} {counts[p]} rows ({share:.0%}" + (f", {info['n_groups'][p]} groups)" if unit else ")") for p,share in info["shares"].items()]
+    asked = {p: share for p,share in taken if abs(info["shares"].get(p, 0) - share)*len(df) > 1}
+    parts = [f"{p} {counts[p]} rows ({share:.0%}" + (f" where {asked[p]:.0%} was asked for" if p in asked else "")
+             + (f", {info['n_groups'][p]} groups)" if unit else ")") for p,share in info["shares"].items()]
     alone = int((cell_texts(df[unit]) == "").sum()) if unit else 0
     how = "kept as the column `split` has it" + f", {' and '.join(name for name,_ in taken)} taken from train by {unit or 'single frames'}"*bool(taken) if keep else f"by {unit}" if unit else "by single frames" + " (there is no split, group or video)"*(by == "auto")
     return f"split {how}: {', '.join(parts)}" + f"; {alone} rows without {unit} stand each for itself"*(alone > 0) + ("" if names else "; not stratified (name a target with stratify=)")
@@ -176,7 +194,7 @@ def _line(df, keep, unit, by, names, taken):
 def _check_parts(part, names, Y, groups, unit):
     "An error for a class missing from training; a warning for one missing elsewhere, and for groups torn apart"
     lost = {p: [names[c] for c in np.flatnonzero(Y.any(0) & ~Y[part == p].any(0))] for p in ("train", "valid", "test") if (part == p).any()}
-    if lost["train"]: raise SplitError(f"no image in train is {few(lost['train'])}; move some there, leave the class out, or let split_frames make the split with by='video' or by='none'")
+    if lost["train"]: raise SplitError(f"no image in train is {few(lost['train'])}; move some there, leave the class out, or let split_frames make the split with groups='video' or groups='none'")
     for p in ("valid", "test"):
         if lost.get(p): warnings.warn(f"no image in {p} is {few(lost[p], 8)}: its scores there will be NaN", stacklevel=3)
     torn = pd.Series(part).groupby(groups).nunique() > 1
@@ -202,14 +220,15 @@ def _sorted(target):
     "One target column or several, as a sorted list"
     return sorted([target] if isinstance(target, str) else target)
 
+@renamed(by="groups")
 def split_hash(
     df:pd.DataFrame, # A manifest with `split`
     target, # The target column or columns
-    by:str=None, # What was held together; by default what `attrs["split"]` says, else as for "auto"
+    groups:str|None=None, # What was held together; by default what `attrs["split"]` says, else as for "auto"
 )->str: # 16 hexadecimal digits
     "A hash of the rows, their labels, groups and parts. Raises `SplitError` without a split."
     if "split" not in df: raise SplitError("the manifest has no column `split`; make one with split_frames")
-    return _overall(_rows(df, _sorted(target), by or _held(df)))
+    return _overall(_rows(df, _sorted(target), groups or _held(df)))
 
 # %% ../../nbs/13_data.splits.ipynb #76bb96f7
 def save_split(
@@ -220,7 +239,7 @@ def save_split(
     "Freeze a split. Raises `SplitError` without one."
     targets,by,whole = _sorted(target),_held(df),split_hash(df, target)
     rows = _rows(df, targets, by).assign(by=by, seed=df.attrs.get("split", {}).get("seed", ""), split_hash=whole)
-    with atomic_path(path) as temp: rows[["path", "split", "group", *targets, "hash", "by", "seed", "split_hash"]].to_csv(temp, index=False)
+    with atomic_path(path) as temp: rows[["path", "split", "group", *targets, "hash", "by", "seed", "split_hash"]].to_csv(temp, index=False, errors="backslashreplace")
     return Path(path)
 
 def _read_split(path, targets):

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from fastcore.basics import listify
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 from sklearn.metrics import precision_recall_curve
 
 from ..core import OceanError
@@ -44,6 +44,7 @@ def choose_thresholds(
 )->pd.DataFrame: # Indexed by class: threshold, precision, recall, f1, there and known (images); `thresholds={target: table["threshold"]}` for `save_bundle` and `predict_table`
     "From which probability each class counts as there. Raises `OceanError` for training images, a class with one kind of image alone, or a precision that is not reached."
     if precision is not None and not 0 < precision <= 1: raise OceanError(f"precision={precision}: a share in (0, 1]")
+    if least < 1: raise OceanError(f"least={least}: the images that a precision must rest on; 1 or more")
     table = match_truth(preds, df, target, "none")
     t,classes = table.attrs["target"],table.attrs["classes"]
     if not table.attrs["multi"]: raise OceanError(f"{t}: an image has one class, the likeliest; there is no threshold to choose (to say nothing below a score: abstain_threshold)")
@@ -70,11 +71,15 @@ def _reachable(truth, prob, least):
 def cooccurrence(
     df:pd.DataFrame, # A manifest
     target, # A target, or several
-    classes=None, # Order of a single target's classes; by default those found, sorted
+    classes=None, # Order of a single target's classes, or {target: classes}; by default those found, sorted
 )->pd.DataFrame: # Classes x classes: images that have both; on the diagonal, that have the class. `attrs["of"]`: images that have the row's class and of which the column's is known
     "How often labels stand together. Raises `ManifestError` for a column that isn't there, or labels outside `classes`."
     targets = listify(target)
-    parts = {t: list(classes) if classes is not None and len(targets) == 1 else classes_of(df, t) for t in targets}
+    if not targets: raise OceanError("cooccurrence: no target; name one column or several")
+    order = classes if isinstance(classes, dict) else {} if classes is None else {targets[0]: list(classes)}
+    if classes is not None and (odd := [t for t in order if t not in targets] or targets[1:]*(not isinstance(classes, dict))):
+        raise OceanError(f"cooccurrence: classes= for {', '.join(map(str, odd))}; the targets are {', '.join(targets)}: give {{target: classes}}")
+    parts = {t: list(order[t]) if t in order else classes_of(df, t) for t in targets}
     Y = np.concatenate([label_matrix(df, t, cs) for t,cs in parts.items()], axis=1)
     names = [c if len(targets) == 1 else f"{t}: {c}" for t,cs in parts.items() for c in cs]
     there,known = (Y == 1).astype(int),(~np.isnan(Y)).astype(int)
@@ -84,15 +89,19 @@ def cooccurrence(
 
 def plot_cooccurrence(
     counts:pd.DataFrame, # As `cooccurrence` makes it
-)->Figure: # Saved with `.savefig`
-    "Images with both as numbers; as colours, the share of the row's images that also have the column's class."
+    ax=None, # Axes to draw on; by default those of a new figure
+)->Axes: # The axes
+    "Images with both as numbers; as colors, the share of the row's images that also have the column's class."
     n,of = counts.to_numpy(),np.array(counts.attrs["of"])
     with np.errstate(invalid="ignore", divide="ignore"): share = n/of
-    figure,ax = plt.subplots(figsize=(2.4 + .7*len(n), 1.6 + .55*len(n)), layout="constrained")
-    plt.close(figure)                                                                   # shown where it is returned, not kept by pyplot
+    if ax is None: ax = plt.subplots(figsize=(2.4 + .7*len(n), 1.6 + .55*len(n)), layout="constrained")[1]
     drawn = ax.imshow(np.nan_to_num(share), cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    for (i,j),k in np.ndenumerate(n): ax.text(j, i, f"{k}" + (f"\n{share[i, j]:.0%}" if k and i != j else ""), ha="center", va="center", fontsize=8, color="white" if share[i, j] > .55 else "#1b2733")
-    ax.set_yticks(range(len(n)), counts.index), ax.set_xticks(range(len(n)), counts.columns, rotation=45, ha="right", rotation_mode="anchor")
-    ax.set(ylabel="of the images with", xlabel="so many also have"), ax.spines[:].set_visible(False)
-    figure.colorbar(drawn, ax=ax, label="share of the row's images", shrink=.8)
-    return figure
+    for (i,j),k in np.ndenumerate(n):
+        text = f"{k}" + (f"\n{share[i, j]:.0%}" if k and i != j else "")
+        ax.text(j, i, text, ha="center", va="center", fontsize=8, color="white" if share[i, j] > .55 else "#1b2733")
+    ax.set_yticks(range(len(n)), counts.index)
+    ax.set_xticks(range(len(n)), counts.columns, rotation=45, ha="right", rotation_mode="anchor")
+    ax.set(ylabel="of the images with", xlabel="so many also have")
+    ax.spines[:].set_visible(False)
+    ax.figure.colorbar(drawn, ax=ax, label="share of the row's images", shrink=.8)
+    return ax

@@ -6,12 +6,13 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/infer.bundle.html.md"""
 
 # %% auto #0
 __all__ = ['FORMAT_VERSION', 'WEIGHTS', 'CONFIG', 'CARD', 'learner_config', 'save_bundle', 'probabilities', 'Bundle',
-           'load_bundle']
+           'load_bundle', 'save_calibrated']
 
 # %% ../../nbs/41_infer.bundle.ipynb #f6f59c57
 import json
 import math
 import platform
+import shutil
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -425,3 +426,21 @@ def _read_weights(path, config):
         if file_hash(path) != _checksum(config, path): raise BundleError(f"{path}: is damaged or not the file that was saved (its checksum differs); copy the bundle anew")
         return load_file(path)
     except (SafetensorError, OSError) as e: raise BundleError(f"{path}: can't be read ({e})") from e
+
+# %% ../../nbs/41_infer.bundle.ipynb #ca11b002
+def save_calibrated(
+    bundle, # A `Bundle` that was read from a folder
+    folder, # Must not exist yet, or be empty
+    calibration:dict, # What `calibrate` gave, for some of its targets or all
+)->Path: # `folder`
+    "Write a bundle with another calibration. Raises `BundleError` for one that doesn't fit, `OceanError` if `folder` is taken."
+    fits = {**(bundle.config.get("calibration") or {}), **_calibration(calibration, bundle.targets, bundle.multilabel)}
+    config = {k: v for k,v in bundle.config.items() if k != "checksums"} | {"calibration": _plain(fits)}
+    with atomic_folder(folder) as temp:
+        shutil.copyfile(bundle.folder/WEIGHTS, temp/WEIGHTS)
+        config["checksums"] = {WEIGHTS: file_hash(temp/WEIGHTS), CONFIG: _config_hash(config)}
+        text = json.dumps(config, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        (temp/CONFIG).write_text(text, encoding="utf-8")
+        (temp/CARD).write_text(_card(config, config.get("notes")), encoding="utf-8")
+        load_bundle(temp, "cpu")
+    return Path(folder)

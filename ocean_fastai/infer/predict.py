@@ -22,7 +22,7 @@ import torch
 from fastcore.basics import patch
 from tqdm import tqdm
 
-from ..core import OceanError, atomic_path, content_hash
+from ..core import OceanError, atomic_path, content_hash, printable
 from ..data.manifest import image_paths
 from ..images import cache_images
 from .bundle import Bundle, learner_config, probabilities
@@ -57,7 +57,7 @@ def _table(
         label,score = np.full(len(df), None, object),np.full(len(df), np.nan)
         if good.any(): label[good],score[good] = relabelled(q[good], classes, bundle.thresholds.get(t))
         label[score < bundle.abstain.get(t, 0)] = None
-        part = pd.DataFrame({"path": df["path"].to_numpy(), "target": t, "label": label, "score": score})
+        part = pd.DataFrame({"path": list(map(printable, df["path"])), "target": t, "label": label, "score": score})
         part[names] = np.nan
         part[[f"p_{c}" for c in classes]] = np.where(good[:, None], q, np.nan).astype(float)
         parts.append(part.assign(error=errors, **({"time": times} if "time" in df else {})))
@@ -97,7 +97,7 @@ def _out_path(path):
 
 def _items_hash(df):
     "What a list of items is known by: paths as given, where they lead, and times"
-    return content_hash([df["path"].astype(str).tolist(), [str(p) for p in image_paths(df)], df["time"].astype(str).tolist() if "time" in df else None])
+    return content_hash([[str(p) for p in df["path"]], [str(p) for p in image_paths(df)], df["time"].astype(str).tolist() if "time" in df else None])
 
 # %% ../../nbs/43_infer.predict.ipynb #781be81a
 class _Run:
@@ -189,8 +189,6 @@ def _with_cache(df, cache, geometry):
 
 def _tables(bundle, df, bs, workers, cache, part_rows, progress, have=lambda k: False):
     "The predictions of each part, but of those that are there already; yields number and table"
-    frames = df["path"].map(is_video).any()
-    workers = min(workers, 1) if frames else workers
     read = Reader(df, bundle.geometry)
     parts = [range(i, min(i + part_rows, len(df))) for i in range(0, len(df), part_rows)]
     with tqdm(total=len(df), unit="image", disable=not progress) as bar:

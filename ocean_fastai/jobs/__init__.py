@@ -1,1 +1,14 @@
-"Whole jobs over folders: what the command line calls, and what a notebook can call as well."
+"Whole jobs over folders: what the command line calls, and what a notebook can call as well, as in `from ocean_fastai.jobs import train`."
+
+from importlib import import_module
+
+_MODULES = {"split": "data", "train": "training", "predict": "prediction", "evaluate": "judge", "compare": "judge", "score": "judge", "calibrate": "judge", "localize": "find",
+            "pseudo_label": "annotate", "synth": "draw", "demo": "draw"}
+__all__ = list(_MODULES)
+
+def __getattr__(name):
+    "A job, whose module is imported when it is asked for: that takes seconds."
+    if name not in _MODULES: raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+def __dir__(): return sorted({*globals(), *__all__})

@@ -56,7 +56,7 @@ def decode_masks(
     path,            # A mask file, or an image of `encode_masks`
 )->dict:             # Element -> height x width bool; elements that are not there are left out
     "The masks in a mask file."
-    codes = np.asarray(path if isinstance(path, Image.Image) else Image.open(path))
+    codes = np.asarray(path if isinstance(path, Image.Image) else Image.open(path, formats=["PNG"]))
     return {name: codes == v for name, v in MASK_VALUES.items() if (codes == v).any()}
 
 # %% ../../nbs/08_synth.dataset.ipynb #a0a172ba

@@ -1,0 +1,1 @@
+"Formats of annotation files: COCO, YOLO, Pascal VOC; one pattern for all."
