@@ -65,8 +65,8 @@ def _started_from(init, arch, model_args):
 # %% ../../nbs/34_train.learner.ipynb #aa0b2921
 def ocean_learner(
     dls, # `OceanDataLoaders`
-    arch:str=None, # A timm name; by default that of `init`, else resnet34
-    weights="hub", # "hub", a file (.safetensors, .pth), or None for random ones
+    arch:str=None, # A timm name; by default that of `init`, else resnet34, or tf_efficientnet_lite0 with weights="offline"
+    weights="hub", # "hub", "offline" (an installed package), a file (.safetensors, .pth), or None for random ones
     weighted=True, # Weigh classes inverse to their frequency in training? As in `ocean_loss`
     loss_func=None, # By default `ocean_loss(dls, weighted, balance)`
     metrics=None, # By default `default_metrics(dls)`
@@ -80,7 +80,7 @@ def ocean_learner(
     "A fastai learner for sea images. Raises `WeightsError` as `ocean_model` does, or for an `init` with another body."
     made = dict(arch=arch, weights=weights, weighted=weighted, loss_func=loss_func, metrics=metrics, seed=seed, cbs=cbs, model_args=model_args, balance=balance, init=init, **kwargs)
     if init is not None: arch,weights,model_args = _started_from(init, arch, model_args)
-    arch = arch or "resnet34"
+    arch = arch or ("tf_efficientnet_lite0" if weights == "offline" else "resnet34")
     set_seed(seed)
     model = ocean_model(arch, sum(map(len, dls.targets.values())), weights, **(model_args or {}))
     if init is not None:
