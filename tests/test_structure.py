@@ -111,16 +111,13 @@ def test_every_notebook_is_in_the_sidebar_and_numbered_ones_in_order():
             if isinstance(item, str): yield item
             else: yield from pages(item["contents"])
     listed = list(pages(yaml.safe_load((ROOT/"nbs/sidebar.yml").read_text())["website"]["sidebar"]["contents"]))
-    assert sorted(listed) == [nb.name for nb in NOTEBOOKS]
+    assert sorted(p for p in listed if p.endswith(".ipynb")) == [nb.name for nb in NOTEBOOKS]
     names = [p for p in listed if p[:2].isdigit()]
     assert names == sorted(names)
 
-def test_every_module_is_in_the_map_and_on_the_first_page():
-    picture, first = (ROOT/"CONTRIBUTING.md").read_text(encoding="utf-8"), (ROOT/"README.md").read_text(encoding="utf-8")
-    shown = re.findall(r"^    (\d\d_\S+)", picture, re.M)
-    names = [Path(nb.name).stem for nb,mod in EXPORTS.items() if mod]
-    assert shown == names
-    assert [r for r in names if f"(nbs/{r}.ipynb)" not in first] == []
+def test_every_module_is_in_the_map():
+    shown = re.findall(r"^    (\d\d_\S+)", (ROOT/"CONTRIBUTING.md").read_text(encoding="utf-8"), re.M)
+    assert shown == [Path(nb.name).stem for nb,mod in EXPORTS.items() if mod]
 
 @pytest.fixture(scope="module")
 def given(python):
