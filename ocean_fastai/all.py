@@ -16,7 +16,7 @@ from ocean_fastai.data.boxes import boxes_to_labels, check_boxes, read_coco, rea
 from ocean_fastai.data.splits import load_split, save_split, split_frames, split_hash
 from ocean_fastai.data.augment import AlbumentationsTransform, ocean_augs, recipes, show_augs
 from ocean_fastai.data.loaders import OceanDataLoaders
-from ocean_fastai.train.losses import class_weights, ocean_loss, pos_weights
+from ocean_fastai.train.losses import SummedLoss, class_weights, logit_shift, ocean_loss, pos_weights
 from ocean_fastai.train.metrics import average_precision, balanced_accuracy, default_metrics, macro_f1, weighted_accuracy
 from ocean_fastai.train.models import load_weights, ocean_model
 from ocean_fastai.train.learner import ocean_learner, refit
@@ -31,8 +31,8 @@ from ocean_fastai.evaluate.wsol import centre_boxes, max_box_acc, max_box_acc_v2
 from ocean_fastai.evaluate.boxes import match_boxes, wsol_report, wsol_scores
 from ocean_fastai.evaluate.scores import confusion, scores
 from ocean_fastai.evaluate.report import plot_confusion, report_page, show_examples
-from ocean_fastai.evaluate.calibration import (abstain_threshold, apply_temperature, calibrate, calibration_table, ece, fit_temperature,
-    plot_reliability, plot_risk_coverage, risk_coverage)
+from ocean_fastai.evaluate.calibration import (abstain_threshold, apply_temperature, calibrate, calibration_table, classwise_ece, ece, ece_interval,
+    fit_temperature, plot_reliability, plot_risk_coverage, risk_coverage)
 from ocean_fastai.evaluate.compare import compare, compare_preds, plot_comparison
 from ocean_fastai.evaluate.thresholds import choose_thresholds, cooccurrence, plot_cooccurrence
 from ocean_fastai.annotate.pseudo import pseudo_label

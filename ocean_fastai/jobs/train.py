@@ -25,7 +25,7 @@ from ..data.boxes import is_coco
 from ..data.loaders import OceanDataLoaders
 from ..data.manifest import cell_texts, check_manifest, few, load_manifest, manifest_from_csv, save_manifest
 from ..data.splits import group_column, group_numbers, save_split, split_frames, split_hash
-from ..evaluate.calibration import abstain_threshold, apply_temperature, calibrate, plot_reliability
+from ..evaluate.calibration import apply_temperature, calibrate, plot_reliability
 from ..evaluate.thresholds import choose_thresholds, cooccurrence, plot_cooccurrence
 from ..evaluate.report import plot_confusion, plot_history, report_page
 from ..evaluate.scores import confusion, summary_dict, targets_of
@@ -75,8 +75,10 @@ def _by_target(figures, targets):
 def _headline(figures, what, target=""):
     "The main figure of a target in one line."
     m,target = figures["metrics"]["balanced_accuracy"],f"{target}: "*bool(target)
-    if m["value"] is None: return f"{target}balanced accuracy on {figures['n']} {what}: undefined"
-    return f"{target}balanced accuracy on {figures['n']} {what}: {m['value']:.3f}" + (f" (95 % interval {m['low']:.3f} to {m['high']:.3f})" if m["low"] is not None else "")
+    silent = figures["left_out"].get("abstained", 0)
+    of = f"{figures['n']} of {figures['n'] + silent} {what} ({silent} without an answer)" if silent else f"{figures['n']} {what}"
+    if m["value"] is None: return f"{target}balanced accuracy on {of}: undefined"
+    return f"{target}balanced accuracy on {of}: {m['value']:.3f}" + (f" (95 % interval {m['low']:.3f} to {m['high']:.3f})" if m["low"] is not None else "")
 
 def _headlines(figures, what, targets):
     "The main figure of each target, in a line each."
@@ -107,11 +109,13 @@ def _fitted(learn, df, boxes, target):
 _CALIBRATED = ("By what each target's logits are divided so that its scores say how often they are right, fitted on the validation images. The error (ECE, fifteen bins of equal width) is that on the same images, before and after, and so a little too good.")
 
 def _calibration(learn, df, raw, precision):
-    "The calibration of a learner on its validation images; without abstaining, said on stderr, from targets that don't reach the precision wished for."
-    fits = calibrate(learn, df, preds=raw)
-    for t in (t for t in fits if precision is not None and t not in learn.dls.multilabel):
-        try: fits[t] |= {"abstain": abstain_threshold(apply_temperature(raw, _temperatures(fits)), df, precision, t), "precision": precision}
-        except OceanError as e: print(f"the model will never abstain from {t}: {e}", file=sys.stderr)
+    "The calibration of a learner on its validation images; what doesn't reach the precision wished for is said on stderr."
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        fits = calibrate(learn, df, preds=raw, precision=precision)
+    for w in found:
+        if str(w.message).startswith("the model will never abstain"): print(w.message, file=sys.stderr)
+        else: warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
     return fits
 
 def _temperatures(fits): return {t: fit["temperature"] for t,fit in fits.items()}
