@@ -21,7 +21,7 @@ from ocean_fastai.formats.base import convert, formats, read_annotations
 from ocean_fastai.formats.coco import coco_images, is_coco, read_coco, write_coco
 from ocean_fastai.formats.yolo import read_yolo, write_yolo
 from ocean_fastai.formats.voc import read_voc
-from ocean_fastai.train.losses import class_weights, ocean_loss, pos_weights
+from ocean_fastai.train.losses import SummedLoss, class_weights, logit_shift, ocean_loss, pos_weights
 from ocean_fastai.train.metrics import average_precision, balanced_accuracy, default_metrics, macro_f1, weighted_accuracy
 from ocean_fastai.train.models import load_weights, ocean_model
 from ocean_fastai.train.learner import ocean_learner, refit
@@ -37,8 +37,8 @@ from ocean_fastai.evaluate.wsol import center_boxes, centre_boxes, max_box_acc, 
 from ocean_fastai.evaluate.boxes import boxes_report, match_boxes, wsol_report, wsol_scores
 from ocean_fastai.evaluate.pxap import pxap
 from ocean_fastai.evaluate.report import plot_confusion, plot_history, report_page, scores_report, show_examples
-from ocean_fastai.evaluate.calibration import (abstain_threshold, apply_temperature, calibrate, calibration_table, ece, fit_temperature,
-    plot_reliability, plot_risk_coverage, risk_coverage)
+from ocean_fastai.evaluate.calibration import (abstain_threshold, apply_temperature, calibrate, calibration_table, classwise_ece, ece, ece_interval,
+    fit_temperature, plot_reliability, plot_risk_coverage, risk_coverage)
 from ocean_fastai.evaluate.compare import compare, compare_preds, plot_comparison
 from ocean_fastai.evaluate.thresholds import choose_thresholds, cooccurrence, plot_cooccurrence
 from ocean_fastai.annotate.pseudo import pseudo_label

@@ -345,8 +345,10 @@ class Bundle:
         self.geometry = Geometry.from_dict(config["geometry"])
         self.mean,self.std = config["normalization"]["mean"],config["normalization"]["std"]
         self.thresholds = check_thresholds(config["thresholds"], self.targets, self.multilabel)
-        prior = check_prior(config.get("prior"), self.targets, self.multilabel)
-        self.decide = check_decide(config.get("decide"), self.targets, self.multilabel, prior, {})
+        single = [t for t in self.targets if t not in self.multilabel]
+        prior,rules = ({t: o for t,o in (config.get(k) or {}).items() if t in single} for k in ("prior", "decide"))
+        prior = check_prior(prior, self.targets, self.multilabel)
+        self.decide = check_decide(rules, self.targets, self.multilabel, prior, {})
         self.prior = {t: prior[t] for t,rule in self.decide.items() if rule == "balanced"} # what labels are chosen over
         fits = check_calibration(config.get("calibration"), self.targets, self.multilabel, self.decide)
         self.temperatures = {t: fit["temperature"] for t,fit in fits.items()}

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import sys
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +21,7 @@ from fastcore.basics import listify
 from ..core import SEED, OceanError, renamed
 from ..data.loaders import OceanDataLoaders
 from ..data.splits import save_split
-from ..evaluate.calibration import abstain_threshold, apply_temperature, calibrate, plot_reliability
+from ..evaluate.calibration import apply_temperature, calibrate, plot_reliability
 from ..evaluate.thresholds import choose_thresholds, cooccurrence, plot_cooccurrence
 from ..evaluate.report import figure_of, plot_history
 from ..explain.localize import fit_threshold
@@ -76,12 +77,12 @@ _CALIBRATED = ("By what each target's logits are divided so that its scores say 
 
 def _calibration(learn, df, raw, precision):
     "The calibration on the validation images; stderr names targets that don't reach the precision, and never abstain."
-    fits = calibrate(learn, df, preds=raw)
-    for t in (t for t in fits if precision is not None and t not in learn.dls.multilabel):
-        try:
-            fits[t] |= {"abstain": abstain_threshold(apply_temperature(raw, _temperatures(fits)), df, precision, t),
-                        "precision": precision}
-        except OceanError as e: print(f"the model will never abstain from {t}: {e}", file=sys.stderr)
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        fits = calibrate(learn, df, preds=raw, precision=precision)
+    for w in found:
+        if str(w.message).startswith("the model will never abstain"): print(w.message, file=sys.stderr)
+        else: warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
     return fits
 
 def _temperatures(fits): return {t: fit["temperature"] for t,fit in fits.items()}
