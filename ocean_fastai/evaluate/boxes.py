@@ -156,7 +156,8 @@ def _score_table(compared, n_boot, seed)->pd.DataFrame:
     for name,of in (("value", lambda v: v[..., 0, :, :]), ("baseline", lambda v: v[..., 1, :, :]),
                     ("difference", lambda v: v[..., 0, :, :] - v[..., 1, :, :])):
         low,high = interval_of(of(drawn))
-        out[name],out[f"{name}_low"],out[f"{name}_high"] = of(_measures_of(tally.sum(0))).ravel(),low.ravel(),high.ravel()
+        out[name] = of(_measures_of(tally.sum(0))).ravel()
+        out[f"{name}_low"],out[f"{name}_high"] = low.ravel(),high.ravel()
     out["pairs"],out["groups"] = np.repeat(pairs, len(_MEASURES)),np.repeat([*per_class, n_groups], len(_MEASURES))
     out.attrs = {"groups": unit or "image", "interval": interval_text(unit, n_groups, n_boot, seed),
                  "notes": notes + _group_notes(unit, n_groups, dict(zip(classes, per_class.tolist())))}

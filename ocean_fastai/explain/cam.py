@@ -43,7 +43,8 @@ def _tensor_maps(net, x, classes, target, method, raw, bs):
     given,found = class_indices(classes, len(x), names),[]
     for i in range(0, max(len(x), 1), bs):
         own = given if isinstance(given, str) else given[i:i+bs]
-        maps,_,_,fine = raw_maps(net.model, x[i:i+bs], lambda logits: class_columns(own, part, names, _ranked(net, logits)), method)
+        columns = lambda logits: class_columns(own, part, names, _ranked(net, logits))
+        maps,_,_,fine = raw_maps(net.model, x[i:i+bs], columns, method)
         if not fine.all():
             bad = [str(i + k) for k in (~fine).nonzero()[:, 0].tolist()]
             raise OceanError(f"the network gave numbers that are not finite (NaN or infinite) for {len(bad)} of the "
@@ -67,9 +68,11 @@ def _rows(net, numbers, batch, given, target, method, raw):
     t,names,part = target_part(net, target)
     x,seen = _batch_of(net, batch)
     own = given if isinstance(given, str) else [given[i] for i in numbers]
-    maps,logits,columns,fine = raw_maps(net.model, x, lambda logits: class_columns(own, part, names, _ranked(net, logits)), method)
+    wanted = lambda logits: class_columns(own, part, names, _ranked(net, logits))
+    maps,logits,columns,fine = raw_maps(net.model, x, wanted, method)
     if not names: p = logits
-    else: p = (net.bundle.probabilities(logits) if net.bundle else probabilities(logits, net.targets, net.multilabel))[t]
+    elif net.bundle: p = net.bundle.probabilities(logits)[t]
+    else: p = probabilities(logits, net.targets, net.multilabel)[t]
     maps = (maps if raw else _scaled(maps)).float().cpu().numpy()
     for n,(i,image) in enumerate(zip(numbers, seen)):
         if not fine[n]: yield i,None,np.nan,"the network gave no finite number for it",None,image; continue

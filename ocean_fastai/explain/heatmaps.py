@@ -175,7 +175,8 @@ def _laid_out(maps, boxes, size, cell):
 def _chosen(p, names, wanted, thresholds, prior):
     "The classes that maps are wanted of: those asked for, or those that any view's prediction names"
     if wanted is not None: return wanted
-    if thresholds is None: named = (p/[(prior or {}).get(c) or 1. for c in names]).argmax(1)[:, None] == np.arange(len(names))
+    shares = [(prior or {}).get(c) or 1. for c in names]
+    if thresholds is None: named = (p/shares).argmax(1)[:, None] == np.arange(len(names))
     else: named = p >= np.array([thresholds[c] for c in names])
     return [c for c,there in zip(names, named.any(0)) if there]
 
