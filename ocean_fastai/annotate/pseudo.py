@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..core import ManifestError, OceanError
-from ..data.manifest import PERSON, PSEUDO, SPLIT_NAMES, cell_texts, label_matrix
+from ..data.manifest import PERSON, PSEUDO, cell_texts, label_matrix, split_parts
 from ..evaluate.calibration import calibrate
 from ..infer.bundle import Bundle, learner_targets
 from ..infer.predict import predict_table
@@ -63,7 +63,7 @@ def _measured(preds, df, target, classes, multi, threshold):
 def _parts(df):
     "The part of each row, in the manifest's own words made one."
     if "split" not in df: raise OceanError("the manifest has no column `split`; make one first with split_frames, so that no borrowed label is ever validated on")
-    return cell_texts(df["split"]).str.lower().map(SPLIT_NAMES).to_numpy(object)
+    return split_parts(df)
 
 # %% ../../nbs/70_annotate.pseudo.ipynb #eecf2408
 def _calibrated(model, df, targets):

@@ -6,8 +6,8 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/data.manifest.html.md"""
 
 # %% auto #0
 __all__ = ['RESERVED', 'SPLIT_NAMES', 'MANIFEST_SUFFIXES', 'PERSON', 'PSEUDO', 'TEXT_COLUMNS', 'split_parts', 'image_paths',
-           'cell_texts', 'target_columns', 'parse_cell', 'is_multilabel', 'classes_of', 'few', 'label_matrix',
-           'check_manifest', 'read_table', 'save_manifest', 'load_manifest', 'is_manifest_file']
+           'cell_texts', 'target_columns', 'check_target', 'parse_cell', 'is_multilabel', 'classes_of', 'few',
+           'label_matrix', 'check_manifest', 'read_table', 'save_manifest', 'load_manifest', 'is_manifest_file']
 
 # %% ../../nbs/10_data.manifest.ipynb #7d691776
 import csv
@@ -37,7 +37,7 @@ def split_parts(
     "The part that each row belongs to, whatever its spelling (`val`, `Training`)."
     if "split" not in df: return np.full(len(df), None, object)
     parts = cell_texts(df["split"]).str.lower().map(SPLIT_NAMES)
-    return parts.astype(object).where(parts.notna(), None).to_numpy(object)
+    return parts.astype(object).where(parts.notna(), None).to_numpy(object, copy=True)
 
 # %% ../../nbs/10_data.manifest.ipynb #964b647b
 def image_paths(
@@ -74,6 +74,13 @@ def target_columns(
     skip = {*RESERVED, *([exclude] if isinstance(exclude, str) else exclude), *(f"{c}_source" for c in df.columns)}
     names = [c for c in df.columns if c not in skip and not str(c).startswith("Unnamed:")]
     return [c for c in names if not _is_measurement(df[c])]
+
+def check_target(
+    target:str, # Name of a column
+):
+    "Raise `ManifestError` for the name of a column with another meaning."
+    if target not in RESERVED: return
+    raise ManifestError(f"target {target!r} is the name of a column with another meaning; rename the column, or choose another")
 
 def _is_measurement(column):
     "Is every filled cell a number, and some with a fraction?"
@@ -168,9 +175,11 @@ def check_manifest(
     target=None, # The target column or columns; by default all that could be one
     classes=None, # Classes allowed: a list, or for several targets a dict of lists; any by default
     folder=None, # Where relative paths start; by default `df.attrs["folder"]`, else the working directory
+    progress:bool=True, # Print how many rows have no label?
 )->pd.DataFrame: # The rows with a label in some target, numbered anew; `attrs["unlabelled"]` counts the others
     "A manifest that can be trusted. Raises one `ManifestError` that names absent files, duplicate rows and wrong labels."
     targets = target_columns(df) if target is None else [target] if isinstance(target, str) else list(target)
+    for t in targets: check_target(t)
     columns = [cell_texts(_column(df, t)) for t in targets]
     if df.empty: raise ManifestError("the manifest has no rows")
     problems = _file_problems(df, folder)
@@ -182,7 +191,7 @@ def check_manifest(
     if folder: out.attrs["folder"] = os.path.abspath(folder)
     out.attrs["unlabelled"] = n = int((~labelled).sum())
     for line in _doubts(out, targets): warnings.warn(line, stacklevel=3)
-    if n: print(f"{n} of {len(df)} rows have no label in {', '.join(targets)} and are left out")
+    if n and progress: print(f"{n} of {len(df)} rows have no label in {', '.join(targets)} and are left out")
     return out
 
 # %% ../../nbs/10_data.manifest.ipynb #8b309b5a
@@ -211,7 +220,7 @@ def _label_problems(target, column, classes):
     return out + ([_outside(target, odd, classes)] if odd else [])
 
 # %% ../../nbs/10_data.manifest.ipynb #d2a00003
-_MISSING = ("NA", "N/A", "NaN", "nan", "None", "NULL", "null")
+_MISSING = ("na", "n/a", "#n/a", "<na>", "nan", "null", "none") # In any case, but for `none`, which has a meaning
 
 def _doubts(df, targets):
     "What may be meant otherwise than it is read, as sentences"
@@ -219,8 +228,10 @@ def _doubts(df, targets):
     for column in [*targets, *(c for c in ("video", "group") if c in df)]:
         counts = cell_texts(df[column]).value_counts()
         where = "a class" if column in targets else f"one {column}"
-        for text in (t for t in _MISSING if t in counts):
-            out.append(f"{column}: {counts[text]} cells say {text}, which is taken as {where}; leave them empty if they mean unknown")
+        for text,n in counts.items():
+            if text.casefold() not in _MISSING or text == "none": continue
+            told = "1 cell says" if n == 1 else f"{n} cells say"
+            out.append(f"{column}: {told} {text}, which is taken as {where}; leave them empty if they mean unknown")
     for target in targets:
         names = Counter(c for text in cell_texts(df[target]).unique() for c in parse_cell(text) or ())
         alike = pd.Series(list(names), dtype=object).groupby(lambda i: "".join(list(names)[i].casefold().split())).agg(list)
@@ -271,7 +282,7 @@ def _read_csv(path):
     except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error) as e: raise ManifestError(f"{path}: can't be read as CSV ({str(e).strip()})") from e
     if not isinstance(df.index, pd.RangeIndex): raise ManifestError(f"{path}: rows hold more cells than the header; put cells with a comma in double quotes")
     df.columns = [str(c).strip() for c in df.columns]
-    return df.dropna(how="all", ignore_index=True)
+    return df[df.apply(lambda column: column.str.strip().fillna("") != "").any(axis=1)].reset_index(drop=True)
 
 def _suffix(path):
     "The suffix of a manifest file"

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import ShuffleSplit, StratifiedGroupKFold, StratifiedShuffleSplit
 
-from ..core import SEED, SplitError, atomic_path, content_hash, renamed
-from .manifest import SPLIT_NAMES, cell_texts, few, image_paths, label_matrix, parse_cell, target_columns
+from ..core import SEED, SplitError, atomic_path, content_hash, printable, renamed
+from .manifest import cell_texts, few, image_paths, label_matrix, parse_cell, split_parts, target_columns
 
 # %% ../../nbs/13_data.splits.ipynb #33d8f512
 @renamed(by="groups")
@@ -34,7 +34,8 @@ def group_column(
 
 def _held(df):
     "What the split at hand was made by, as far as it is known"
-    by = df.attrs.get("split", {}).get("by")
+    info = df.attrs.get("split", {})
+    by = info.get("groups", info.get("by")) # `by` before 0.3
     return by if by in ("none", "split", *df.columns) else "auto"
 
 def _filled(df, column):
@@ -128,18 +129,18 @@ def split_frames(
     stratify=None, # Target column or columns whose classes are shared out evenly; by default the only target, if there is one only
     seed:int=SEED, # Same seed, same split, in whatever order the rows come
     progress:bool=True, # Print what was split and the shares reached?
-)->pd.DataFrame: # A copy with `split`: train, valid or test; `attrs["split"]` tells by (groups), seed, n_groups and shares
+)->pd.DataFrame: # A copy with `split`: train, valid or test; `attrs["split"]` tells groups, seed, n_groups and shares
     "Split a manifest without tearing groups apart. Raises `SplitError` where a class would be missing from training; warns where one is missing elsewhere."
     for name,share in (("valid", valid), ("test", test)):
         if not 0 <= share <= .5: raise SplitError(f"{name}={share}: a share of the rows must lie between 0 and 0.5")
     image_paths(df)
     keep = groups == "split" or groups == "auto" and _filled(df, "split")
     if not keep and "split" in df and (n := (df["split"] == "test").sum()):
-        warnings.warn(f"groups={groups!r} makes a new split: {n} rows of the old split's test part may train now; keep it with groups='auto'")
+        warnings.warn(f"groups={groups!r} makes a new split: {n} rows of the old split's test part may train now; keep it with groups='auto'", stacklevel=3)
     was = df.attrs.get("split", {}) if keep else {}
     held = _held(df) if keep else groups
     unit = group_column(df, held)
-    order = np.argsort(df["path"].astype(str).to_numpy(object), kind="stable")
+    order = np.argsort(np.array([printable(path) for path in df["path"]], object), kind="stable")
     rows = df.iloc[order]
     part,number = _kept(rows) if keep else np.full(len(df), "train", object),group_numbers(rows, unit)
     names,Y = _labels(rows, stratify, groups)
@@ -148,7 +149,7 @@ def split_frames(
     for name,share in taken: _take(part, name, share, number, names, Y, unit, seed)
     out = df.copy()
     out["split"] = part[np.argsort(order)]
-    out.attrs["split"] = {"by": (held if held != "auto" else "split") if keep else unit or "none", "seed": was.get("seed", seed), **_shares(part, number)}
+    out.attrs["split"] = {"groups": (held if held != "auto" else "split") if keep else unit or "none", "seed": was.get("seed", seed), **_shares(part, number)}
     _check_parts(part, names, Y, number, unit)
     if progress: print(_line(out, keep, unit, groups, names, taken))
     return out
@@ -157,10 +158,10 @@ def split_frames(
 def _kept(df):
     "The parts that a `split` column names"
     if "split" not in df: raise SplitError("groups='split': the manifest has no column `split`; name another, or groups='auto'")
-    texts = cell_texts(df["split"])
-    odd = texts[~texts.str.lower().isin(list(SPLIT_NAMES))]
+    parts = split_parts(df)
+    odd = cell_texts(df["split"])[pd.isna(parts)]
     if len(odd): raise SplitError(f"column `split`: {len(odd)} rows say {few(map(repr, odd.unique()))}; each must say train, valid or test (or choose another column with groups=)")
-    return texts.str.lower().map(SPLIT_NAMES).to_numpy(object)
+    return parts
 
 def _take(part, name, share, groups, names, Y, unit, seed):
     "Move about `share` of all rows from train to another part, in place"
@@ -196,14 +197,14 @@ def _check_parts(part, names, Y, groups, unit):
     lost = {p: [names[c] for c in np.flatnonzero(Y.any(0) & ~Y[part == p].any(0))] for p in ("train", "valid", "test") if (part == p).any()}
     if lost["train"]: raise SplitError(f"no image in train is {few(lost['train'])}; move some there, leave the class out, or let split_frames make the split with groups='video' or groups='none'")
     for p in ("valid", "test"):
-        if lost.get(p): warnings.warn(f"no image in {p} is {few(lost[p], 8)}: its scores there will be NaN", stacklevel=3)
+        if lost.get(p): warnings.warn(f"no image in {p} is {few(lost[p], 8)}: its scores there will be NaN", stacklevel=4)
     torn = pd.Series(part).groupby(groups).nunique() > 1
-    if torn.any(): warnings.warn(f"{torn.sum()} of {len(torn)} groups of `{unit}` have rows in more than one part, which flatters the score", stacklevel=3)
+    if torn.any(): warnings.warn(f"{torn.sum()} of {len(torn)} groups of `{unit}` have rows in more than one part, which flatters the score", stacklevel=4)
 
 # %% ../../nbs/13_data.splits.ipynb #164017c1
 def _rows(df, targets, by):
     "What identifies each row of a split, as text, with its hash; sorted by path"
-    unit,names = group_column(df, by),[str(p) for p in df["path"]]
+    unit,names = group_column(df, by),[printable(p) for p in df["path"]]
     if gone := [t for t in targets if t not in df]: raise SplitError(f"no column {few(gone)}; the columns are: {', '.join(map(str, df.columns))}")
     cells = {t: [";".join(sorted(part.strip() for part in text.split(";"))) for text in cell_texts(df[t])] for t in targets}
     out = pd.DataFrame({"path": names, "group": cell_texts(df[unit]).tolist() if unit else "", **cells}, dtype=object)
@@ -238,15 +239,16 @@ def save_split(
 )->Path: # The same
     "Freeze a split. Raises `SplitError` without one."
     targets,by,whole = _sorted(target),_held(df),split_hash(df, target)
-    rows = _rows(df, targets, by).assign(by=by, seed=df.attrs.get("split", {}).get("seed", ""), split_hash=whole)
-    with atomic_path(path) as temp: rows[["path", "split", "group", *targets, "hash", "by", "seed", "split_hash"]].to_csv(temp, index=False, errors="backslashreplace")
+    rows = _rows(df, targets, by).assign(groups=by, seed=df.attrs.get("split", {}).get("seed", ""), split_hash=whole)
+    with atomic_path(path) as temp: rows[["path", "split", "group", *targets, "hash", "groups", "seed", "split_hash"]].to_csv(temp, index=False, errors="backslashreplace")
     return Path(path)
 
 def _read_split(path, targets):
     "A frozen split as it was saved"
     try: old = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as e: raise SplitError(f"{path}: can't be read as a frozen split ({e})") from e
-    missing = [c for c in ("path", "split", "group", *targets, "hash", "by", "seed", "split_hash") if c not in old]
+    if "groups" not in old: old = old.rename(columns={"by": "groups"}) # Files of before 0.3
+    missing = [c for c in ("path", "split", "group", *targets, "hash", "groups", "seed", "split_hash") if c not in old]
     if missing or old.empty: raise SplitError(f"{path}: not a frozen split of {', '.join(targets)}: {f'no column {few(missing)}' if missing else 'no rows'}")
     hashes = [content_hash(list(r))[:16] for r in old[["path", "group", *targets]].itertuples(index=False, name=None)]
     if hashes != old["hash"].tolist() or _overall(old) != old["split_hash"][0]: raise SplitError(f"{path}: was edited or damaged after it was saved; make a new one with split_frames and save_split")
@@ -261,16 +263,17 @@ def load_split(
     "Put a frozen split back. Raises `SplitError` naming the rows that were added, removed or changed."
     targets = _sorted(target)
     old = _read_split(path, targets)
-    new = _rows(df.drop(columns="split", errors="ignore"), targets, old["by"][0])
+    new = _rows(df.drop(columns="split", errors="ignore"), targets, old["groups"][0])
     both = old.merge(new, on="path", how="outer", suffixes=("", "_now"), indicator=True)
     added,removed = (both["path"][both["_merge"] == side] for side in ("right_only", "left_only"))
     changed = [_change(r, ["group", *targets]) for _,r in both[(both["_merge"] == "both") & (both["hash"] != both["hash_now"])].iterrows()]
     said = [f"{len(rows)} row{'s'[:len(rows) != 1]} {what}: {few(rows)}" for what,rows in (("added", added), ("removed", removed), ("changed", changed)) if len(rows)]
     if said: raise SplitError(f"{path}: the manifest has changed since this split was frozen: {'; '.join(said)}; go back to that manifest, or make a new split with split_frames and save_split")
     out = df.copy()
-    out["split"] = df["path"].astype(str).map(dict(zip(old["path"], old["split"]))).to_numpy(object)
+    out["split"] = df["path"].map(printable).map(dict(zip(old["path"], old["split"]))).to_numpy(object)
     seed = int(old["seed"][0]) if old["seed"][0] else None
-    out.attrs["split"] = {"by": old["by"][0], "seed": seed, **_shares(out["split"].to_numpy(object), group_numbers(df, group_column(df, old["by"][0])))}
+    number = group_numbers(df, group_column(df, old["groups"][0]))
+    out.attrs["split"] = {"groups": old["groups"][0], "seed": seed, **_shares(out["split"].to_numpy(object), number)}
     return out
 
 def _change(row, columns):

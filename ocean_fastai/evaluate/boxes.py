@@ -20,7 +20,7 @@ from ..core import SEED, ImageError, ManifestError, OceanError
 from ..images import open_image
 from ..pages import contact_sheet, save_page
 from ..data.boxes import IOUS, box_ious, image_sizes, outline_box, reaches, true_pairs
-from ..data.manifest import SPLIT_NAMES, cell_texts, few, image_paths
+from ..data.manifest import few, image_paths, split_parts
 from ..data.splits import group_column, group_numbers
 from .bootstrap import bootstrap, interval_of, interval_text, summed
 from .wsol import MEAN_ROW, center_boxes, points_at, ranked_boxes
@@ -105,7 +105,7 @@ def _compared_boxes(boxes, truth, manifest, groups)->tuple:
     group = dict(zip(used["path"].astype(str), group_numbers(used, unit)))
     notes = [f"{len(odd)} boxes are of classes that the truth lacks, and left out: "
              f"{few(sorted(set(odd['label'])))}."] if len(odd) else []
-    if n := int((cell_texts(used["split"]).str.lower().map(SPLIT_NAMES) == "train").sum()) if "split" in used else 0:
+    if n := int((split_parts(used) == "train").sum()):
         notes.insert(0, f"{n} of {len(used)} images belong to the training part (column split): a model that learnt "
                      f"from them scores too well on them. Judge the others alone.")
     if len(empty := [c for c in classes if c not in set(boxes["label"])]):

@@ -20,7 +20,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_softmax, logit, softmax
 
 from ..core import SEED, OceanError
-from ..data.manifest import SPLIT_NAMES, cell_texts, image_paths
+from ..data.manifest import cell_texts, image_paths, split_parts
 from .scores import as_matrices, interval_of, match_truth, resampled_groups, targets_of
 from ..infer.bundle import Bundle, learner_targets
 from ..infer.predict import predict_table, relabelled
@@ -332,7 +332,7 @@ def _unlearnt(model, df):
                              "before, or give df= with images that trained nothing")
     learnt = {str(p) for p in image_paths(mine[mine["split"] == "train"])} if mine is not None else set()
     marked = np.zeros(len(df), bool)
-    if "split" in df: marked = cell_texts(df["split"]).str.lower().map(SPLIT_NAMES).to_numpy() == "train"
+    if "split" in df: marked = split_parts(df) == "train"
     if n := int((marked | np.isin([str(p) for p in image_paths(df)], list(learnt))).sum()):
         raise OceanError(f"{n} of {len(df)} images trained the model, which is surer of them than of any others; calibrate on "
                          "images that did not, such as the validation part")

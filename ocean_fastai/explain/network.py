@@ -21,7 +21,7 @@ from fastcore.xtras import is_listy
 from PIL import Image
 
 from ..core import OceanError
-from ..data.manifest import SPLIT_NAMES, cell_texts, few, image_paths
+from ..data.manifest import few, image_paths, split_parts
 from ..geometry import Geometry, parse_size
 from ..images import from_pil
 from ..infer.bundle import Bundle, learner_bundle
@@ -190,7 +190,7 @@ def check_unlearnt(
 ):
     "Raise `OceanError` if an image trained the model: by the column `split`, or as the learner's own data tell."
     learnt = np.zeros(len(df), bool)
-    if "split" in df: learnt |= cell_texts(df["split"]).str.lower().map(SPLIT_NAMES).to_numpy() == "train"
+    learnt |= split_parts(df) == "train"
     own = getattr(getattr(model, "dls", None), "manifest", None)
     if own is not None and "split" in own:
         trained = {str(p) for p in image_paths(own[own["split"] == "train"])}

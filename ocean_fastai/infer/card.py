@@ -205,7 +205,7 @@ def _training_text(config):
     split,fit = training["split"] or {},training["fit"] or {}
     def count(part, d): return f"{part}: {d['images']} images" + (f" of {d['videos']} videos" if "videos" in d else "")
     if training["data"]: lines.append("; ".join(count(part, d) for part,d in training["data"].items()) + ".")
-    if split.get("by"): lines.append(f"Split by {split['by']}.")
+    if by := split.get("groups", split.get("by")): lines.append(f"Split by {by}.")
     if config["split_hash"]: lines.append(f"Split hash `{config['split_hash']}`.")
     if fit.get("best") and fit.get("weights", training.get("weights")) == training.get("weights"):
         lines.append(f"Weights of epoch {fit['best'][1]} of the stage `{fit['best'][0]}`, seed {fit.get('seed')}.")

@@ -136,14 +136,19 @@ def list_items(
 )->pd.DataFrame: # `path`, and where needed `time` (of a video's frame, seconds) and `image` (in memory)
     "A table of what is to be predicted. Raises `OceanError` for nothing there, or what it can't be made of."
     if not every_s > 0: raise OceanError(f"every_s={every_s}: the seconds between frames must be more than 0")
-    if isinstance(source, pd.DataFrame): df = source.drop(columns=["cached", "error"], errors="ignore")
+    if isinstance(source, pd.DataFrame): df = source
     elif isinstance(source, (str, Path)): df = _items_at(source)
     else: df = _items_of([source] if isinstance(source, (Image.Image, np.ndarray)) else list(source))
     if not len(df): raise OceanError("there is nothing to predict: no image was given")
     paths = image_paths(df)
-    df = df.reset_index(drop=True)
+    df = df.drop(columns=_taken(df)).reset_index(drop=True)
     if not any(map(is_video, df["path"])): return df.drop(columns="time", errors="ignore")
     return _with_frames(df, paths, every_s)
+
+def _taken(df):
+    "Columns of someone's table that bear the names of our own: `cached`, `error`, and an `image` that holds no picture"
+    picture = "image" not in df or df["image"].map(lambda o: o is None or isinstance(o, (Image.Image, np.ndarray))).all()
+    return [c for c in ("cached", "error") if c in df] + ["image"]*(not picture)
 
 def _items_of(things):
     "Paths and images in memory as a table"
