@@ -271,7 +271,7 @@ def _visible_files(folder)->list:
     for top,folders,names in os.walk(folder, followlinks=True, onerror=refuse):
         real = os.path.realpath(top)
         visible = [d for d in folders if not d.startswith(".")]
-        if real in seen or root.startswith(os.path.join(real, "")): names,visible = [],[] # A link in a circle, or upwards
+        if real in seen or root.startswith(os.path.join(real, "")): names,visible = [],[] # A circle
         seen.add(real)
         folders[:] = sorted(visible, key=lambda d: (os.path.islink(os.path.join(top, d)), d)) # Links last
         out += [Path(top, name) for name in names if not name.startswith(".")]
