@@ -7,6 +7,7 @@ from ocean_fastai.core import (SEED, VOCABS, AugmentError, BoxError, BundleError
 from ocean_fastai.geometry import Geometry, Mapping, ROVCrop, parse_size
 from ocean_fastai.images import cache_images, list_images, open_image
 from ocean_fastai.optics import JERLOV, apply_water
+from ocean_fastai.fonts import fit_fonts
 from ocean_fastai.pages import contact_sheet, html_page, save_page
 from ocean_fastai.synth.scene import draw_scene
 from ocean_fastai.synth.dataset import draw_dataset

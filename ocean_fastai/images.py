@@ -45,7 +45,7 @@ class _NoPixels(ValueError):
 def _is_deep(
     im:Image.Image, # Opened, not yet decoded
 )->bool: # Does the file hold 16 bits a channel?
-    "Pillow decodes 16-bit colours to 8 bits; only the decoder's own settings tell."
+    "Pillow decodes 16-bit colors to 8 bits; only the decoder's own settings tell."
     return any(";16" in str(tile) for tile in getattr(im, "tile", ()))
 
 def _to_rgb(
@@ -96,7 +96,7 @@ def _scaled_file(
     path, # A TIFF or PNG file
     value_range:tuple, # Numbers that become black and white
 )->Image.Image: # 8 bits a channel, RGB
-    "A file whose numbers Pillow can't give (64-bit floats, colours of 16 bits), read by OpenCV. Raises `ImageError`."
+    "A file whose numbers Pillow can't give (64-bit floats, colors of 16 bits), read by OpenCV. Raises `ImageError`."
     import cv2
     numbers = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     if numbers is None: raise ImageError(path, "is not an image in a format that can be read")
@@ -271,7 +271,7 @@ def _visible_files(folder)->list:
     for top,folders,names in os.walk(folder, followlinks=True, onerror=refuse):
         real = os.path.realpath(top)
         visible = [d for d in folders if not d.startswith(".")]
-        if real in seen or root.startswith(os.path.join(real, "")): names,visible = [],[] # A link in a circle, or upwards
+        if real in seen or root.startswith(os.path.join(real, "")): names,visible = [],[] # A circle
         seen.add(real)
         folders[:] = sorted(visible, key=lambda d: (os.path.islink(os.path.join(top, d)), d)) # Links last
         out += [Path(top, name) for name in names if not name.startswith(".")]

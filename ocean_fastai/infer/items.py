@@ -131,7 +131,7 @@ class VideoFrames:
 
 # %% ../../nbs/42_infer.items.ipynb #c7d1e38b
 def list_items(
-    source, # A folder, glob, image or video, a manifest (table or file), a COCO file, or a list of paths and images
+    source, # A folder, glob, image, video, manifest (table or file), COCO file, or a list of paths and images
     every_s:float=1., # Seconds between the frames of a video
 )->pd.DataFrame: # `path`, and where needed `time` (of a video's frame, seconds) and `image` (in memory)
     "A table of what is to be predicted. Raises `OceanError` for nothing there, or what it can't be made of."

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageColor
 from tqdm import tqdm
-from ..core import OceanError, atomic_path, class_colours
+from ..core import OceanError, atomic_path, class_colors
 from .floors import FLOORS, known_names
 from .scene import ELEMENTS, camera_at, draw_frame, make_world
 
@@ -50,7 +50,7 @@ def encode_masks(
     out = np.zeros(size[::-1], np.uint8)
     for name, m in masks.items(): out[m] = MASK_VALUES[name]
     image = Image.fromarray(out, "P")
-    image.putpalette([0, 0, 0, *(v for c in class_colours(MASK_VALUES).values() for v in ImageColor.getrgb(c))])
+    image.putpalette([0, 0, 0, *(v for c in class_colors(MASK_VALUES).values() for v in ImageColor.getrgb(c))])
     return image
 
 def decode_masks(

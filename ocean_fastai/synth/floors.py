@@ -128,10 +128,10 @@ FLOORS = dict(zip(VOCABS["floor"], (_sand, _mud, _muddy_sand, _reef)))  # Floor 
 
 # %% ../../nbs/06_synth.floors.ipynb #b13179e2
 def _crusts(g, rgb):
-    "Patches of colour that grow on hard tiles."
-    for colour in ([.50, .24, .28], [.52, .36, .12], [.18, .30, .14], [.52, .48, .42]):
+    "Patches of color that grow on hard tiles."
+    for color in ([.50, .24, .28], [.52, .36, .12], [.18, .30, .14], [.52, .48, .42]):
         where = np.clip(1.6*fractal(g, _N, 11, 5, .7) - 1.7, 0, .65)[..., None]
-        rgb = rgb*(1 - where) + np.float32(colour)*where
+        rgb = rgb*(1 - where) + np.float32(color)*where
     return rgb
 
 def _ripples(g):

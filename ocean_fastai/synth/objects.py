@@ -50,7 +50,7 @@ class Sprite:
     "A drawn object: how it looks, where it is, and how large it is."
     kind: str          # fish, bottle, ...
     label: str         # The element it counts as: fauna, waste, ...
-    rgb: np.ndarray    # n x n x 3 float32: colour times own shading
+    rgb: np.ndarray    # n x n x 3 float32: color times own shading
     alpha: np.ndarray  # n x n float32: how much of the pixel it covers
     mask: np.ndarray   # n x n float32: 1 where it is, also inside a mesh
     size_m: float      # Metres across the canvas
@@ -90,17 +90,17 @@ def _blob(rng, n_points=40, rough=.18, squash=1.):
     r = .92*r/r.max()
     return np.stack([r*np.cos(a), r*np.sin(a)*squash], 1)
 
-def _paint(mask, colour, shade=1.):
-    "A mask's pixels in one colour."
-    return np.float32(colour)*(np.ones_like(mask)*shade)[..., None]
+def _paint(mask, color, shade=1.):
+    "A mask's pixels in one color."
+    return np.float32(color)*(np.ones_like(mask)*shade)[..., None]
 
-def _strand(canvas, cover, points, width, colour):
+def _strand(canvas, cover, points, width, color):
     "Draw a curved strand that gets thinner, onto `canvas` and `cover`."
     n = len(cover)
     p = np.int32(np.round((np.asarray(points) + 1)*n/2*16))
     for i in range(len(p) - 1):
         w = max(1, round(width*n/2*(1 - .75*i/len(p))))
-        c = tuple(float(v) for v in np.asarray(colour)*(.75 + .5*i/len(p)))
+        c = tuple(float(v) for v in np.asarray(color)*(.75 + .5*i/len(p)))
         cv2.line(canvas, p[i].tolist(), p[i + 1].tolist(), c, w + 1, cv2.LINE_8, 4)
         cv2.line(cover, p[i].tolist(), p[i + 1].tolist(), 1., w, cv2.LINE_8, 4)
 
@@ -108,8 +108,8 @@ def _strand(canvas, cover, points, width, colour):
 def _rock(rng):
     mask = _fill(_blob(rng, squash=rng.uniform(.55, .85)))
     bump = np.abs(fractal(rng, _N, 4, 5, .6))
-    colour = np.array([.36, .34, .30])*rng.uniform(.5, 1.05) + rng.uniform(-.03, .03, 3)
-    rgb = _paint(mask, colour, _round(mask, -9*bump, soft=.2))
+    color = np.array([.36, .34, .30])*rng.uniform(.5, 1.05) + rng.uniform(-.03, .03, 3)
+    rgb = _paint(mask, color, _round(mask, -9*bump, soft=.2))
     rgb *= (1 + .16*fractal(rng, _N, 24, 3, .8))[..., None]
     crust = np.clip(fractal(rng, _N, 6, 4) - .7, 0, .6)[..., None]*rng.uniform(.2, 1.)
     rgb = rgb*(1 - crust) + crust*np.float32(rng.choice([[.42, .3, .3], [.45, .42, .3], [.3, .36, .26]]))*rgb/.35
@@ -156,13 +156,13 @@ def _fish(rng):
 # %% ../../nbs/05_synth.objects.ipynb #71776dd0
 def _whip(rng):
     rgb, cover = np.zeros((_N, _N, 3), np.float32), np.zeros((_N, _N), np.float32)
-    colour = np.float32([[.75, .32, .14], [.78, .68, .42], [.66, .18, .16], [.75, .72, .66]][rng.integers(4)])
+    color = np.float32([[.75, .32, .14], [.78, .68, .42], [.66, .18, .16], [.75, .72, .66]][rng.integers(4)])
     t = np.linspace(0, 1, 14)
     for _ in range(rng.integers(2, 6)):
         h, lean, curl = rng.uniform(1.1, 1.85), rng.normal(0, .4), rng.uniform(-.35, .35)
         x = rng.normal(0, .07) + lean*t + curl*t**2 + .03*np.sin(9*t + rng.uniform(0, 6))
         points = np.stack([np.clip(x, -.96, .96), .95 - h*t], 1)
-        _strand(rgb, cover, points, rng.uniform(.035, .055), colour*rng.uniform(.8, 1.1))
+        _strand(rgb, cover, points, rng.uniform(.035, .055), color*rng.uniform(.8, 1.1))
     rgb *= (1 + .25*noise(rng, _N, 128))[..., None]
     cover = cv2.GaussianBlur(cover, (0, 0), .7)
     return rgb, cover, cover, rng.uniform(.6, 1.1), False
@@ -172,8 +172,8 @@ def _starfish(rng):
     thick = rng.uniform(.28, .42)
     r = thick + (.93 - thick)*np.abs(np.cos(2.5*a))**rng.uniform(2.2, 4)
     mask = _fill(_turn(np.stack([r*np.cos(a), r*np.sin(a)], 1), rng.uniform(0, 6.3)))
-    colour = np.float32([[.75, .30, .12], [.62, .15, .14], [.45, .25, .42], [.78, .58, .32]][rng.integers(4)])
-    rgb = _paint(mask, colour, _round(mask, 2.5*noise(rng, _N, 48)))*(1 + .15*noise(rng, _N, 40))[..., None]
+    color = np.float32([[.75, .30, .12], [.62, .15, .14], [.45, .25, .42], [.78, .58, .32]][rng.integers(4)])
+    rgb = _paint(mask, color, _round(mask, 2.5*noise(rng, _N, 48)))*(1 + .15*noise(rng, _N, 40))[..., None]
     return rgb, mask, mask, rng.uniform(.3, .5), True
 
 # %% ../../nbs/05_synth.objects.ipynb #d2e9c7d9
@@ -192,8 +192,8 @@ def _bottle(rng):
     put = lambda p: _fill(_turn(p, angle))
     body, cap = put(outline), put(cap)
     mask = np.maximum(body, cap)
-    colour = np.float32([[.55, .68, .70], [.16, .38, .18], [.40, .24, .10], [.62, .66, .62]][rng.integers(4)])
-    rgb = _paint(mask, colour, _round(mask, soft=.08, ambient=.45))
+    color = np.float32([[.55, .68, .70], [.16, .38, .18], [.40, .24, .10], [.62, .66, .62]][rng.integers(4)])
+    rgb = _paint(mask, color, _round(mask, soft=.08, ambient=.45))
     label = put([(-.45, -w), (.1, -w), (.1, w), (-.45, w)])[..., None]*float(rng.random() < .6)
     rgb = rgb*(1 - label) + label*rgb*np.float32(rng.uniform(.5, 1.6, 3))
     glint = put([(-.8, -w*.62), (.45, -w*.5), (.45, -w*.32), (-.8, -w*.4)])[..., None]
@@ -213,9 +213,9 @@ def _can(rng):
     band = put([(-.6, -w), (.55, -w), (.55, w), (-.6, w)])[..., None]
     metal = np.float32([.66, .67, .68])
     paint = np.float32([[.70, .08, .08], [.10, .25, .60], [.75, .62, .15], [.12, .42, .22]][rng.integers(4)])
-    colour = metal*(1 - band) + paint*(1 + .5*(noise(rng, _N, 5)[..., None] > .9))*band
+    color = metal*(1 - band) + paint*(1 + .5*(noise(rng, _N, 5)[..., None] > .9))*band
     dent = 6*noise(rng, _N, 5)
-    rgb = colour*_round(mask, dent, soft=.06, ambient=.3)[..., None]
+    rgb = color*_round(mask, dent, soft=.06, ambient=.3)[..., None]
     rgb = rgb*(1 - lid) + lid*metal*.8
     glint = put([(-.7, -w*.6), (.6, -w*.6), (.6, -w*.38), (-.7, -w*.38)])
     rgb = _silt(rng, rgb) + .45*cv2.GaussianBlur(glint, (0, 0), 3)[..., None]
@@ -225,8 +225,8 @@ def _bag(rng):
     mask = _fill(_blob(rng, 60, rough=.3, squash=rng.uniform(.6, .9)))
     folds = np.abs(fractal(rng, _N, 3, 4, .6))**.8
     films = [.82, .84, .84],[.80, .82, .80],[.30, .48, .66],[.08, .08, .09],[.72, .66, .40]
-    colour = np.float32(films[rng.integers(5)])
-    rgb = _paint(mask, colour, _round(mask, -16*folds, soft=.3, ambient=.3))
+    color = np.float32(films[rng.integers(5)])
+    rgb = _paint(mask, color, _round(mask, -16*folds, soft=.3, ambient=.3))
     alpha = mask*np.clip(.80 + .12*folds, 0, 1)
     return _silt(rng, rgb, .4), alpha, mask, rng.uniform(.5, .85), False
 
@@ -256,8 +256,8 @@ def _net(rng):
     gap = np.ones((21, 21), np.uint8)
     wider = cv2.copyMakeBorder(cover, 30, 30, 30, 30, cv2.BORDER_CONSTANT)
     mask = cv2.morphologyEx(wider, cv2.MORPH_CLOSE, gap)[30:-30, 30:-30]
-    colour = np.float32([[.10, .42, .32], [.12, .30, .55], [.70, .36, .10], [.60, .60, .55]][rng.integers(4)])
-    rgb = _paint(cover/255., colour, 1 + .2*noise(rng, n, 32))
+    color = np.float32([[.10, .42, .32], [.12, .30, .55], [.70, .36, .10], [.60, .60, .55]][rng.integers(4)])
+    rgb = _paint(cover/255., color, 1 + .2*noise(rng, n, 32))
     return rgb, cover/np.float32(255)*.95, mask/np.float32(255), rng.uniform(.7, 1.3), True
 
 # %% ../../nbs/05_synth.objects.ipynb #41307a44

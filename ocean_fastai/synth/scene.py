@@ -66,7 +66,7 @@ def _conditions(seed, water):
     g = stream(seed, "light")
     light = dict(u=g.uniform(-.3, .3), v=g.uniform(.3, .7), width=g.uniform(.8, 1.25), power=g.uniform(1.3, 2.1),
                  vignette=g.uniform(.45, .9),
-                 colour=np.float32([1., g.uniform(.88, .96), g.uniform(.70, .86)]), noise=g.uniform(1.5, 4.5))
+                 color=np.float32([1., g.uniform(.88, .96), g.uniform(.70, .86)]), noise=g.uniform(1.5, 4.5))
     return sea, light
 
 # %% ../../nbs/07_synth.scene.ipynb #5f15e362
@@ -78,7 +78,7 @@ class World:
     elements: tuple
     tiles: Floor
     things: list    # (sprite, x, y, mirrored), metres on the floor
-    water: dict     # type, beta (per metre), veil (colour), daylight, snow
+    water: dict     # type, beta (per metre), veil (color), daylight, snow
     light: dict     # The lamps' pool, vignette, sensor noise
     rov_frame: bool # The ROV's own frame is in the picture
 
@@ -107,7 +107,7 @@ def _lamps(world, cam, size, z):
     z0 = float(cam.floor(0., .6)[2])
     pool = np.exp(-(((u - li["u"])/1.35)**2 + (v - li["v"])**2)/li["width"]**2)*np.minimum(z0/z, 1.5)**1.5*li["power"]
     day = sea["daylight"]*sea["veil"]/sea["veil"].max()
-    return pool[..., None]*li["colour"] + (day*.6 + .4*day.mean())*1.6
+    return pool[..., None]*li["color"] + (day*.6 + .4*day.mean())*1.6
 
 def _expose(world, image, z, cam, size):
     "Water on the way, the glow of light scattered forward, and the lens's dark corners; in place."
@@ -132,7 +132,7 @@ def _shadow(light, x, y, rx, ry, dark=.6):
     light[y0:y1, x0:x1] *= (1 - dark*np.exp(-1.6*(((xx - x)/rx)**2 + ((yy - y)/ry)**2)**2))[..., None]
 
 def _put(sprite, mirrored, cam, place, size):
-    "A sprite's colour, cover and mask in picture pixels, with its left and top, or None if it is outside."
+    "A sprite's color, cover and mask in picture pixels, with its left and top, or None if it is outside."
     w, h = size
     u, v, depth = place
     scale = cam.focal*h/2/max(depth, .1)*sprite.size_m/max(sprite.mask.shape)
@@ -217,7 +217,7 @@ def _bucket(rgb, cover, side, scale):
     np.maximum(cover, m, out=cover)
 
 def _rov(g, size):
-    "The ROV's own frame: colour (height x width x 3) and how much it covers (height x width)."
+    "The ROV's own frame: color (height x width x 3) and how much it covers (height x width)."
     w, h = size
     rgb, cover = np.zeros((h, w, 3), np.float32), np.zeros((h, w), np.uint8)
     lean = g.uniform(0, .03)
@@ -250,7 +250,7 @@ def _render(world, size, frame):
     owner = _place_things(world, cam, size, image, light, z)
     image = _expose(world, image, z, cam, size)
     snow = _snow(stream(world.seed, "snow", frame), world.water["snow"], size)
-    image += snow[..., None]*(.35 + world.light["colour"]*.3)
+    image += snow[..., None]*(.35 + world.light["color"]*.3)
     seen = np.exp(-world.water["beta"].min()*z)
     if world.rov_frame:
         rgb, cover = _rov(stream(world.seed, "frame"), size)
