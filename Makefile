@@ -9,7 +9,7 @@ export NO_ALBUMENTATIONS_UPDATE = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test export readme
+.PHONY: help setup demo test export readme tutorials
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -32,10 +32,15 @@ test: $(STAMP) ## every notebook, then the tests that no notebook can hold; WORK
 	OMP_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1 HF_HUB_OFFLINE=1 $(BIN)/nbdev-test --do-print --n-workers $(WORKERS)
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
 
-export: $(STAMP) ## after a change to a notebook: modules, clean notebooks, README.md
+export: $(STAMP) ## after a change to a notebook: modules, clean notebooks, README.md, the command line's reference
 	$(BIN)/nbdev-export
 	$(BIN)/nbdev-clean
 	$(BIN)/python tools/readme.py
+	$(BIN)/python tools/commands.py
 
 readme: $(STAMP) ## README.md alone, from nbs/index.ipynb
 	$(BIN)/python tools/readme.py
+
+tutorials: $(STAMP) ## runs the tutorials at full size, as a reader would, and keeps what they show (half an hour)
+	$(BIN)/python tools/tutorials.py
+	$(BIN)/nbdev-clean

@@ -18,10 +18,10 @@ from PIL import Image
 
 from ocean_fastai.formats.yolo import read_yolo
 from ocean_fastai.data.loaders import OceanDataLoaders
-from ocean_fastai.evaluate.boxes import wsol_report
+from ocean_fastai.evaluate.boxes import boxes_report, wsol_scores
 from ocean_fastai.explain.heatmaps import tile_boxes
 from ocean_fastai.explain.localize import fit_threshold, localize
-from ocean_fastai.evaluate.wsol import centre_boxes
+from ocean_fastai.evaluate.wsol import center_boxes
 from ocean_fastai.jobs.find import overlay
 from ocean_fastai.infer.bundle import load_bundle, save_bundle
 from ocean_fastai.train.learner import ocean_learner
@@ -80,8 +80,11 @@ def main():
         b = found["tiles"][found["tiles"].path == path]
         (out/"overlays").mkdir(exist_ok=True)
         overlay(Image.open(f"{df.attrs['folder']}/{path}"), b).save(out/"overlays"/f"{Path(path).stem[:30]}.jpg")
-    for name, b in {**found, "centre box": centre_boxes(test, true)}.items():
-        table = wsol_report(b.drop(columns="mask", errors="ignore"), true, test, out/f"{name.replace(' ', '_')}.html", f"Burrows: {name}", groups="none").query("`class` == 'burrow'")
+    for name, b in {**found, "centre box": center_boxes(test, true)}.items():
+        b = b.drop(columns="mask", errors="ignore")
+        scores = wsol_scores(b, true, test, groups="none")
+        boxes_report(b, true, test, out/f"{name.replace(' ', '_')}.html", f"Burrows: {name}", groups="none", scores=scores)
+        table = scores.query("`class` == 'burrow'")
         say(name, table)
 
 

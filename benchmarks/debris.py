@@ -21,11 +21,11 @@ import pandas as pd
 from ocean_fastai.data.boxes import boxes_to_labels
 from ocean_fastai.formats.coco import read_coco, write_coco
 from ocean_fastai.data.splits import split_frames
-from ocean_fastai.evaluate.boxes import wsol_report
+from ocean_fastai.evaluate.boxes import boxes_report, wsol_scores
 from ocean_fastai.explain.heatmaps import heat_boxes
 from ocean_fastai.explain.localize import MIN_AREA, fit_threshold, localize
 from ocean_fastai.data.boxes import true_pairs
-from ocean_fastai.evaluate.wsol import centre_boxes
+from ocean_fastai.evaluate.wsol import center_boxes
 from ocean_fastai.infer.bundle import load_bundle
 
 from judging import present, say
@@ -112,9 +112,12 @@ def main():
                    "ours, 0.5": present(localize(bundle, test, CLASSES, threshold=.5), true),
                    "stock Grad-CAM, 0.5": cut(maps, set(test.path), dict.fromkeys(CLASSES, .5)),
                    "stock Grad-CAM, fitted": cut(maps, set(test.path), fitted),
-                   "centre box": centre_boxes(test, true)}
+                   "centre box": center_boxes(test, true)}
     for name, found in contestants.items():
-        say(name, wsol_report(found, true, test, out/f"{name.replace(', ', '-').replace(' ', '_')}.html", f"Debris: {name}", "Boxes of the classes that each image has."))
+        scores = wsol_scores(found, true, test)
+        page = out/f"{name.replace(', ', '-').replace(' ', '_')}.html"
+        boxes_report(found, true, test, page, f"Debris: {name}", "Boxes of the classes that each image has.", scores=scores)
+        say(name, scores)
 
 
 if __name__ == "__main__": main()

@@ -20,7 +20,7 @@ from ocean_fastai.evaluate.boxes import wsol_scores
 from ocean_fastai.explain.heatmaps import heat_maps
 from ocean_fastai.explain.localize import fit_threshold, localize
 from ocean_fastai.evaluate.pxap import pxap
-from ocean_fastai.evaluate.wsol import centre_boxes
+from ocean_fastai.evaluate.wsol import center_boxes
 from ocean_fastai.infer.bundle import load_bundle, save_bundle
 from ocean_fastai.synth.dataset import MASK_VALUES, draw_dataset, mask_path
 from ocean_fastai.train.learner import ocean_learner
@@ -55,7 +55,7 @@ def main():
     fits = {"fitted": fit_threshold(model, valid, near, held_out=test), "class map, fitted": fit_threshold(model, valid, near, held_out=test, mix=1., scales=1)}
     print(f"{len(test)} test images of {test.video.nunique()} videos; " + "; ".join(f"{k}: {v['classes']}" for k, v in fits.items()))
     cuts = {name: dict(fit=fit) for name, fit in fits.items()} | {"Otsu": dict(threshold="otsu"), "0.5": dict(threshold=.5)}
-    found = {name: present(localize(model, test, CLASSES, **cut), true) for name, cut in cuts.items()} | {"centre box": centre_boxes(test, true)}
+    found = {name: present(localize(model, test, CLASSES, **cut), true) for name, cut in cuts.items()} | {"centre box": center_boxes(test, true)}
     for name, b in found.items():
         table = wsol_scores(b, true, test)
         say(name, table[table.measure.isin(MEASURES)])

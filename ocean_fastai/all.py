@@ -6,7 +6,7 @@ from ocean_fastai.core import (SEED, VOCABS, AugmentError, BoxError, BundleError
     STANDARD_CLASSES, canonical, class_colors, class_colours)
 from ocean_fastai.geometry import Geometry, Mapping, ROVCrop, parse_size
 from ocean_fastai.images import cache_images, list_images, open_image
-from ocean_fastai.optics import JERLOV, water
+from ocean_fastai.optics import JERLOV, apply_water
 from ocean_fastai.tables import read_table
 from ocean_fastai.pages import contact_sheet, html_page, save_page
 from ocean_fastai.synth.scene import draw_scene
@@ -33,11 +33,11 @@ from ocean_fastai.infer.predict import load_predictions, predict_table
 from ocean_fastai.explain.cam import cam_maps, show_cams
 from ocean_fastai.explain.heatmaps import heat_boxes, heat_maps
 from ocean_fastai.explain.localize import fit_threshold, localize
+from ocean_fastai.evaluate.scores import classification_scores, confusion, scores, summary_dict
 from ocean_fastai.evaluate.wsol import center_boxes, centre_boxes, max_box_acc, max_box_acc_v2, pointing_game
-from ocean_fastai.evaluate.pxap import pxap
 from ocean_fastai.evaluate.boxes import boxes_report, match_boxes, wsol_report, wsol_scores
-from ocean_fastai.evaluate.scores import confusion, scores
-from ocean_fastai.evaluate.report import plot_confusion, plot_history, scores_report, report_page, show_examples
+from ocean_fastai.evaluate.pxap import pxap
+from ocean_fastai.evaluate.report import plot_confusion, plot_history, report_page, scores_report, show_examples
 from ocean_fastai.evaluate.calibration import (abstain_threshold, apply_temperature, calibrate, calibration_table, ece, fit_temperature,
     plot_reliability, plot_risk_coverage, risk_coverage)
 from ocean_fastai.evaluate.compare import compare, compare_preds, plot_comparison

@@ -27,7 +27,8 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpF
     def _format_action(self, action):
         if not isinstance(action, argparse._SubParsersAction): return super()._format_action(action)
         about = {a.dest: super(_Help, self)._format_action(a) for a in action._choices_actions}
-        return "".join(f"  {title}\n" + "".join("  " + about[c] for c in names if c in about) for title,names in _GROUPS.items())
+        lines = [[f"  {title}\n", *("  " + about[c] for c in names if c in about)] for title,names in _GROUPS.items()]
+        return "".join(sum(lines, []))
 
 class _Parser(argparse.ArgumentParser):
     "A parser whose errors take one line"
@@ -38,60 +39,72 @@ def _names(text):
     return [name.strip() for name in text.split(",") if name.strip()]
 
 # %% ../nbs/99_cli.ipynb #1d6537ae
-_IMAGES = "a folder, a glob, a manifest, a COCO file (its images), an image or a video; several images, folders and globs may be named"
-_DATA = "a folder of class folders, a manifest (.csv, .parquet) with a column path, or boxes in COCO (.json), taken as several labels an image"
+_IMAGES = "a folder, glob, manifest, COCO file (its images), image or video; of images, folders and globs several"
+_DATA = "a folder of class folders, a manifest (.csv, .parquet), or boxes in COCO (.json) as several labels an image"
 _OPTIONS = {  # What means the same in every command that has it
     "bundle": dict(metavar="BUNDLE", help="a trained model: RUN/bundle"),
     "data": dict(metavar="DATA", help=_DATA),
     "items": dict(metavar="IMAGES", nargs="+", help=_IMAGES),
-    "--target": dict(action="append", metavar="NAME", help="column of labels, given more than once for several; of class folders and COCO the name to give it (default: label, elements for COCO, the only column that there is, or all of a model's)"),
-    "--classes": dict(type=_names, metavar="A,B", help="classes, in this order; of COCO those to keep (default: all that are found)"),
-    "--images": dict(metavar="DIR", help="folder that the relative paths of a table or COCO file start at (default: that of the file, for COCO also images beside it)"),
-    "--size": dict(metavar="PIXELS", default="512", help="of the network's input: one number or WIDTHxHEIGHT, in pixels"),
-    "--crop": dict(type=float, metavar="SHARE", help="part of the width to keep, such as 0.667 to cut an ROV's own frame away (default: all of it)"),
-    "--groups": dict(default="auto", metavar="auto|none|COLUMN", help="what is kept together: a column, none for single images, or auto: the columns split, group or video, else single images"),
-    "--valid": dict(type=float, metavar="SHARE", default=.2, help="share of the images for validation, where there is no split"),
-    "--test": dict(type=float, metavar="SHARE", help="share of the images to judge on at the end, where there is no split"),
-    "--seed": dict(type=int, metavar="N", default=SEED, help="of all that is left to chance: the split, first weights, augmentation, drawing"),
+    "--target": dict(action="append", metavar="NAME",
+                     help="column of labels, given more than once for several; of class folders and COCO the name to "
+                     "give it (default: label, elements for COCO, the only column that there is, or all of a model's)"),
+    "--classes": dict(type=_names, metavar="A,B", help="classes, in this order; of COCO those to keep (default: all)"),
+    "--images": dict(metavar="DIR", help="folder that the relative paths of a table or COCO file start at (default: "
+                     "that of the file, for COCO also images beside it)"),
+    "--size": dict(metavar="PIXELS", default="512", help="of the network's input: a number or WIDTHxHEIGHT, in pixels"),
+    "--crop": dict(type=float, metavar="SHARE", help="part of the width to keep, such as 0.667 to cut an ROV's own "
+                   "frame away (default: all of it)"),
+    "--groups": dict(default="auto", metavar="auto|none|COLUMN", help="what is kept together: a column, none for "
+                     "single images, or auto: the columns split, group or video, else single images"),
+    "--valid": dict(type=float, metavar="SHARE", default=.2,
+                    help="share of the images for validation, without a split"),
+    "--test": dict(type=float, metavar="SHARE", help="share of the images to judge on at the end, without a split"),
+    "--seed": dict(type=int, metavar="N", default=SEED,
+                   help="of all that is left to chance: split, weights, augmentation"),
     "--arch": dict(metavar="NAME", help="any network of timm"),
-    "--weights": dict(default="hub", metavar="FILE|hub|none", help="to start from: a file (.safetensors, .pth), those of timm's hub, or random ones"),
+    "--weights": dict(default="hub", metavar="FILE|hub|none", help="to start from: a file, timm's own, or random ones"),
     "--head-epochs": dict(type=int, metavar="N", default=8, help="epochs of the classifier alone, at most"),
     "--body-epochs": dict(type=int, metavar="N", default=4, help="epochs of the whole network, at most"),
     "--bs": dict(type=int, metavar="N", default=32, help="images a batch"),
-    "--precision": dict(type=float, metavar="SHARE", help="share of the answers that is to be right: an image whose score is too low for that gets no label, and where there can be several, those that are so sure (default: every image gets one)"),
+    "--precision": dict(type=float, metavar="SHARE",
+                        help="share of the answers that is to be right: an image whose score is too low for that gets "
+                        "no label, of several labels those that are so sure (default: every image gets one)"),
     "--every-s": dict(type=float, metavar="SECONDS", default=1., help="seconds between the frames of a video"),
-    "--num-workers": dict(type=int, metavar="N", help="threads or processes that read images (default: by the processors and the work)"),
+    "--num-workers": dict(type=int, metavar="N",
+                          help="threads or processes that read images (default: as fits the work)"),
     "--device": dict(metavar="cpu|cuda", help="where the network runs (default: CUDA where there is one)"),
     "--resume": dict(action="store_true", help="go on with what was stopped; give the same options again")}
 _OLD = {"--groups": "--by"}  # Words of earlier versions, still taken
 
 def _command(commands, name, help, examples):
-    "A sub-command, with examples below its options; returns a function that adds an option, of its own or shared ones by their names."
+    "A sub-command with its examples; a function that adds to it an option of its own, or shared ones by their names."
     text = "examples:\n" + "\n".join(f"  ocean-fastai {name} {example}".rstrip() for example in examples)
-    out = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", epilog=text, formatter_class=_Help,
-                              argument_default=argparse.SUPPRESS)
+    out = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", epilog=text,
+                              formatter_class=_Help, argument_default=argparse.SUPPRESS)
     out.add_argument("--debug", action="store_true", help="show the traceback of an error")
     def add(*names, **own):
         if not (set(names) <= set(_OPTIONS)): return out.add_argument(*names, **own)
         for name in names:
             out.add_argument(name, **_OPTIONS[name] | own)
-            if name in _OLD: out.add_argument(_OLD[name], dest=name[2:], default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+            if name in _OLD:
+                out.add_argument(_OLD[name], dest=name[2:], default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return add
 
 # %% ../nbs/99_cli.ipynb #9883ab72
 def _data_commands(commands):
     "The commands `demo`, `synth`, `split` and `convert`."
-    arg = _command(commands, "demo", "the whole way on synthetic data, in minutes, without network or weights; leaves a page to look at", ["", "--out /tmp/demo"])
+    arg = _command(commands, "demo", "the whole way on synthetic data in minutes, to a page", ["", "--out /tmp/demo"])
     arg("--out", default="ocean-demo", metavar="DIR", help="folder to make")
-    arg = _command(commands, "synth", "draw a labelled data set of sea-floor videos", ["scenes", "scenes --n 1000 --videos 100 --size 1024x576"])
+    arg = _command(commands, "synth", "draw a labelled data set of sea-floor videos",
+                   ["scenes", "scenes --n 1000 --videos 100 --size 1024x576"])
     arg("out", metavar="OUT", help="folder to make")
     arg("--n", type=int, metavar="N", default=200, help="images")
     arg("--size", default="512x288", help="of an image: WIDTHxHEIGHT in pixels")
     arg("--videos", type=int, metavar="N", default=20, help="videos that the images are frames of")
     arg("--seed", default=0)
     arg("--resume")
-    arg = _command(commands, "split", "share out labelled images to training, validation and test, videos whole, and write it down in a manifest",
-                   ["labels.csv --target floor --groups video --test 0.2 --out split.csv", "plocan/floor --out floor.csv"])
+    arg = _command(commands, "split", "share out images to training, validation and test, videos whole, in a manifest",
+        ["labels.csv --target floor --groups video --test 0.2 --out split.csv", "plocan/floor --out floor.csv"])
     arg("data")
     arg("--out", required=True, metavar="MANIFEST", help="manifest to write (.csv, .parquet), with a column split")
     arg("--target", "--images", "--groups", "--valid", "--seed")
@@ -108,7 +121,8 @@ def _data_commands(commands):
 def _train_command(commands):
     "The command `train`."
     arg = _command(commands, "train", "train a classifier on labelled images, and say how good it is", [
-        "plocan/floor --out floor-model", "labels.csv --target floor --groups video --out floor-model --weights resnet34.safetensors",
+        "plocan/floor --out floor-model",
+        "labels.csv --target floor --groups video --out floor-model --weights resnet34.safetensors",
         "labels.csv --target elements --classes fauna,algae,waste --size 512x288 --out elements-model --refit",
         "debris/annotations.json --target elements --groups video --size 384x288 --out debris-model",
         "labels.csv --target floor --target elements --groups video --out both-model",
@@ -118,19 +132,21 @@ def _train_command(commands):
     arg("--target", "--classes", "--images")
     arg("--arch", help="any network of timm (default: resnet34, or that of --init)")
     arg("--weights")
-    arg("--init", metavar="BUNDLE", help="a trained model of another task, whose body is where this one starts, in place of --weights")
+    arg("--init", metavar="BUNDLE", help="a model of another task, whose body is where this one starts")
     arg("--size", "--crop", "--groups", "--valid")
     arg("--test", default=0.)
     arg("--head-epochs", "--body-epochs")
-    arg("--lr", type=float, metavar="RATE", help="highest learning rate of the classifier while the whole network trains (default: 0.0004, from random weights 0.003)")
-    arg("--bs", default=argparse.SUPPRESS, help="images a batch, at most (default: 8 to 64, so that an epoch has twenty steps where it can)")
+    arg("--lr", type=float, metavar="RATE", help="highest learning rate (default: 0.0004, from random weights 0.003)")
+    arg("--bs", default=argparse.SUPPRESS, help="images a batch, at most (default: 8 to 64)")
     arg("--augs", default="medium", metavar="light|medium|strong|none", help="augmentation of the training images")
-    arg("--weighted", metavar="yes|no|pos", help="weigh classes inverse to their frequency; pos weighs the presences of several classes an image instead (default: yes)")
-    arg("--balance", metavar="uncertainty|A=1,B=0.5", help="how much each of several targets counts: a number each, or learnt (default: all 1)")
+    arg("--weighted", metavar="yes|no|pos", help="weigh classes inverse to their frequency; pos weighs the presences "
+        "of several classes an image instead (default: yes)")
+    arg("--balance", metavar="uncertainty|A=1,B=0.5", help="how much each of several targets counts (default: all 1)")
     arg("--precision")
-    arg("--thresholds", default="half", metavar="half|f1", help="from which probability one of several classes counts as there: one half, or what gives the best F1 on the validation images")
+    arg("--thresholds", default="half", metavar="half|f1", help="from which probability one of several classes counts "
+        "as there: one half, or what gives the best F1 on the validation images")
     arg("--seed")
-    arg("--refit", action="store_true", help="train once more on all images; the scores stay those of the validated model")
+    arg("--refit", action="store_true", help="train once more on all images; scores stay those of before")
     arg("--num-workers", "--resume")
 
 # %% ../nbs/99_cli.ipynb #f234d35a
@@ -138,12 +154,13 @@ _SETTINGS = '{"small": {"size": 256}, "unweighted": {"weighted": false}}'
 
 def _compare_command(commands):
     "The command `compare`."
-    arg = _command(commands, "compare", "train several networks or recipes on one split, and say which is better and how sure that is", [
+    arg = _command(commands, "compare", "train several networks or recipes on one split, and say which is better", [
         "labels.csv --target floor --groups video --arch resnet34 --arch resnet152 --arch xception41 --out networks",
         "labels.csv --target floor --candidates recipes.json --seeds 5 --out recipes",
         "labels.csv --target floor --candidates recipes.json --seeds 5 --out recipes --resume"])
     arg("data")
-    arg("--out", required=True, metavar="DIR", help="folder to make: comparison.csv, comparison.png, report.html, split.csv, runs/")
+    arg("--out", required=True, metavar="DIR", help="folder to make: comparison.csv, report.html, split.csv, runs/, "
+        "...")
     arg("--target", "--images")
     arg("--arch", action="append", help="a network of timm that takes part; given once for each")
     arg("--candidates", metavar="FILE", help=f"further models as JSON, a name with its settings: {_SETTINGS}")
@@ -152,7 +169,8 @@ def _compare_command(commands):
     arg("--seeds", type=int, metavar="N", default=3, help="how often each is trained")
     arg("--head-epochs", "--body-epochs")
     arg("--bs", default=argparse.SUPPRESS, help="images a batch, at most (default: 8 to 64)")
-    arg("--metric", metavar="NAME", help="balanced_accuracy, macro_f1, accuracy or mean_average_precision (default: the first, for several labels an image the last)")
+    arg("--metric", metavar="NAME", help="balanced_accuracy, macro_f1, accuracy or mean_average_precision (default: "
+        "the first, for several labels an image the last)")
     arg("--baseline", metavar="NAME", help="the model that the others are compared with (default: the first)")
     arg("--seed", "--resume")
 
@@ -165,27 +183,31 @@ def _use_commands(commands):
     arg("bundle", "items")
     arg("--out", required=True, metavar="FILE", help="table to write, .csv or .parquet")
     arg("--images", "--every-s", "--bs")
-    arg("--cache", metavar="DIR", help="folder for the scaled images, for when the same ones are predicted again (default: none is kept)")
+    arg("--cache", metavar="DIR", help="folder to keep the scaled images in, for another time (default: none)")
     arg("--num-workers", "--device", "--resume")
     arg = _command(commands, "localize", "find where a model's classes are in images: boxes, and pictures of them", [
-        "debris-model/bundle dive/ --out found", "debris-model/bundle dive/*.jpg --classes plastic,rov --threshold 0.5 --out found",
-        "burrow-model/bundle transect/ --classes burrow --tiles 6x3 --out burrows", "debris-model/bundle dive/ --out found --resume"])
+        "debris-model/bundle dive/ --out found",
+        "debris-model/bundle dive/*.jpg --classes plastic,rov --threshold 0.5 --out found",
+        "burrow-model/bundle transect/ --classes burrow --tiles 6x3 --out burrows",
+        "debris-model/bundle dive/ --out found --resume"])
     arg("bundle", "items")
-    arg("--out", required=True, metavar="DIR", help="folder to make: boxes.csv, boxes.coco.json, overlays/, contact_sheet.jpg, run.json")
+    arg("--out", required=True, metavar="DIR", help="folder to make: boxes.csv, boxes.coco.json, overlays/, ...")
     arg("--classes", help="classes to find, predicted or not (default: those that the model names in an image)")
     arg("--target", action="store", help="whose classes, if the model has several targets")
-    arg("--threshold", metavar="otsu|fitted|SHARE", help="where to cut a map: Otsu's, the one fitted in training, or a part of the map's maximum (default: the fitted one where the model has one, else Otsu's)")
-    arg("--mix", type=float, metavar="SHARE", help="part of the class map in the heat map, 0 to 1 (default: the fitted one, else 0.25)")
-    arg("--tiles", metavar="COLUMNSxROWS", help="look at overlapping tiles, for small things (default: those of the fit, else the whole image)")
-    arg("--scales", type=_names, metavar="A,B", help="input sizes to look at, in units of the model's own (default: those of the fit, else 1,1.5,2)")
-    arg("--min-area", type=float, metavar="SHARE", help="smallest part of the map that becomes a box, as a share of the image (default: 0.002, with tiles 0.02 of a tile)")
+    arg("--threshold", metavar="otsu|fitted|SHARE", help="where to cut a map: by Otsu, as fitted in training, or at a "
+        "part of the map's maximum (default: fitted, else otsu)")
+    arg("--mix", type=float, metavar="SHARE", help="part of the class map in the heat map (default: fitted, else 0.25)")
+    arg("--tiles", metavar="COLUMNSxROWS", help="overlapping tiles, for small things (default: fitted, else none)")
+    arg("--scales", type=_names, metavar="A,B", help="input sizes, of the model's own (default: fitted, else 1,1.5,2)")
+    arg("--min-area", type=float, metavar="SHARE", help="smallest box, of the image (default: 0.002, 0.02 of a tile)")
     arg("--min-score", type=float, metavar="SCORE", help="boxes with a lower score are left out (default: none)")
     arg("--images", "--every-s", "--num-workers", "--device", "--resume")
-    arg = _command(commands, "pseudo-label", "fill a manifest's empty cells with what a model is sure of, marked as a model's", [
-        "both-model/bundle labels.csv --out more-labels.csv", "both-model/bundle labels.csv --target floor --threshold 0.95 --out more-labels.csv"])
+    arg = _command(commands, "pseudo-label", "fill a manifest's empty cells with what a model is sure of, marked", [
+        "both-model/bundle labels.csv --out more-labels.csv",
+        "both-model/bundle labels.csv --target floor --threshold 0.95 --out more-labels.csv"])
     arg("bundle")
-    arg("manifest", metavar="MANIFEST", help="a manifest (.csv, .parquet); only empty cells of training rows are filled")
-    arg("--out", required=True, metavar="MANIFEST", help="manifest to write; its column NAME_source says person or pseudo")
+    arg("manifest", metavar="MANIFEST", help="a manifest; only empty cells of training rows are filled")
+    arg("--out", required=True, metavar="MANIFEST", help="manifest to write; NAME_source says person or pseudo")
     arg("--target", "--images")
     arg("--threshold", type=float, default=.9, metavar="SHARE", help="calibrated probability that is sure enough")
     arg("--valid", "--groups", "--device")
@@ -193,25 +215,29 @@ def _use_commands(commands):
 # %% ../nbs/99_cli.ipynb #7fc597d5
 def _judge_commands(commands):
     "The commands `evaluate`, `score` and `calibrate`."
-    arg = _command(commands, "evaluate", "predict labelled images and say how good that is", ["floor-model/bundle other-cruise.csv --out other-cruise"])
+    arg = _command(commands, "evaluate", "predict labelled images and say how good that is",
+                   ["floor-model/bundle other-cruise.csv --out other-cruise"])
     arg("bundle", "data")
     arg("--out", required=True, metavar="DIR", help="folder to make: predictions.csv, metrics.json, report.html, ...")
     arg("--target", "--images", "--groups", "--bs", "--num-workers", "--device")
     arg = _command(commands, "score", "judge boxes against true ones, beside a box in the middle of each image", [
-        "found/boxes.csv debris/annotations.json --out judged", "found/boxes.csv truth.csv --classes plastic --out judged"])
+        "found/boxes.csv debris/annotations.json --out judged",
+        "found/boxes.csv truth.csv --classes plastic --out judged"])
     arg("boxes", metavar="BOXES", help="boxes with scores: a table (.csv, .parquet) or a COCO file (.json)")
     arg("truth", metavar="TRUTH", help="true boxes: a COCO file, or a table")
     arg("--out", required=True, metavar="DIR", help="folder to make: wsol.csv, report.html, run.json")
     arg("--classes", "--images", "--groups")
-    arg = _command(commands, "calibrate", "fit a model's scores to labelled images that trained nothing, such as those of another cruise", [
-        "floor-model/bundle other-cruise.csv --out floor-model-2", "floor-model/bundle other-cruise.csv --precision 0.95 --out floor-model-2"])
+    arg = _command(commands, "calibrate", "fit a model's scores to labelled images that trained nothing", [
+        "floor-model/bundle other-cruise.csv --out floor-model-2",
+        "floor-model/bundle other-cruise.csv --precision 0.95 --out floor-model-2"])
     arg("bundle", "data")
     arg("--out", required=True, metavar="DIR", help="folder of the new bundle; the old one stays as it is")
     arg("--target", "--images", "--precision", "--bs", "--num-workers", "--device")
 
 # %% ../nbs/99_cli.ipynb #00254318
 _FIRST = ("demo", "train plocan/floor --out floor-model", "predict floor-model/bundle survey/ --out survey.csv")
-_EPILOG = ("first steps:\n" + "\n".join(f"  ocean-fastai {o}" for o in _FIRST) + "\n\nocean-fastai COMMAND --help tells of each command's options.\n"
+_EPILOG = ("first steps:\n" + "\n".join(f"  ocean-fastai {o}" for o in _FIRST)
+           + "\n\nocean-fastai COMMAND --help tells of each command's options.\n"
            "exit codes: 0 done, 2 bad input or nothing that could be read (one line says which), 130 interrupted")
 
 def _job(command):
@@ -222,7 +248,8 @@ def _job(command):
 def parser(
 )->argparse.ArgumentParser: # Of all sub-commands
     "What `ocean-fastai` understands."
-    out = _Parser(prog="ocean-fastai", formatter_class=_Help, epilog=_EPILOG, description="Classify images of the sea floor and find what lies there: "
+    out = _Parser(prog="ocean-fastai", formatter_class=_Help, epilog=_EPILOG,
+                  description="Classify images of the sea floor and find what lies there: "
                   "from a folder of images to a trained model, a table of predictions, and boxes.")
     out.add_argument("--version", action="version", version=f"ocean-fastai {__version__}")
     commands = out.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
@@ -257,13 +284,15 @@ def _patient():
 # %% ../nbs/99_cli.ipynb #bb1dffc3
 def _warner(name):
     "Prints each warning in one line, the first time."
-    said = set()
+    shown = set()
     def show(message, *_):
-        if str(message) not in said: print(f"{name}: warning: {_line(message)}", file=sys.stderr)
-        said.add(str(message))
+        if str(message) not in shown: print(f"{name}: warning: {_line(message)}", file=sys.stderr)
+        shown.add(str(message))
     return show
 
 # %% ../nbs/99_cli.ipynb #3503cb28
+_RESUMED = ("synth", "train", "compare", "predict", "localize")
+
 @_patient()
 def main(
     argv=None, # Words after `ocean-fastai`; by default those of this process
@@ -275,11 +304,12 @@ def main(
     if "torch" not in sys.modules: os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", category=FutureWarning)  # of the libraries below, and nothing that a user could change
+            warnings.filterwarnings("ignore", category=FutureWarning)  # of other libraries: a user could change nothing
             warnings.showwarning = _warner(name)
             _job(command)(**args)
     except KeyboardInterrupt:
-        print(f"\n{name}: interrupted" + "; the same command with --resume goes on"*(command in ("synth", "train", "compare", "predict", "localize")), file=sys.stderr)
+        go_on = "; the same command with --resume goes on"*(command in _RESUMED)
+        print(f"\n{name}: interrupted{go_on}", file=sys.stderr)
         return 130
     except (OceanError, OSError) as e:
         if debug: traceback.print_exc()

@@ -7,7 +7,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/core.html.md"""
 # %% auto #0
 __all__ = ['SEED', 'STANDARD_CLASSES', 'VOCABS', 'class_colours', 'OceanError', 'ManifestError', 'SplitError', 'AugmentError',
            'WeightsError', 'BoxError', 'BundleError', 'ImageError', 'canonical', 'class_colors', 'atomic_path',
-           'atomic_folder', 'printable', 'content_hash', 'file_hash', 'renamed']
+           'atomic_folder', 'printable', 'find_file', 'content_hash', 'file_hash', 'renamed']
 
 # %% ../nbs/00_core.ipynb #bea0cb2d
 import hashlib
@@ -15,9 +15,10 @@ import json
 import os
 import secrets
 import shutil
+import unicodedata
 import warnings
 from contextlib import contextmanager
-from functools import wraps
+from functools import lru_cache, wraps
 from pathlib import Path
 
 # %% ../nbs/00_core.ipynb #2cb52fb8
@@ -134,6 +135,31 @@ def printable(
 )->str: # The same; a byte that is not UTF-8 as `\\udc80` to `\\udcff`
     "Text that can be printed and written, whatever a file's name holds."
     return str(text).encode("utf-8", "backslashreplace").decode("utf-8")
+
+# %% ../nbs/00_core.ipynb #2ff3257e
+def find_file(
+    path, # A file or folder
+)->Path|None: # As it is called on disk; None if absent, or if several could be meant
+    "The file of this name, or of one that differs only in Unicode form, in the case of its suffix, or by `printable`."
+    path = Path(path)
+    if os.path.exists(path): return path
+    folder = None if path.parent == path else find_file(path.parent)
+    if folder is None or not folder.is_dir(): return None
+    try: found = _names(folder, folder.stat().st_mtime_ns).get(_name_key(path.name), ())
+    except OSError: return None
+    return folder/found[0] if len(found) == 1 else None
+
+def _name_key(name):
+    "What a file's name has in common with its other forms."
+    stem,suffix = os.path.splitext(unicodedata.normalize("NFC", printable(name)))
+    return stem + suffix.lower()
+
+@lru_cache(64)
+def _names(folder, changed):
+    "The names in a folder by their key; `changed` is its time of change."
+    out = {}
+    for name in sorted(os.listdir(folder)): out.setdefault(_name_key(name), []).append(name)
+    return out
 
 # %% ../nbs/00_core.ipynb #de81b0ac
 def content_hash(

@@ -69,8 +69,9 @@ def exif_mapping(
 )->Mapping: # Pixels as stored -> pixels as seen
     "The turn that an EXIF orientation asks for (Exif 2.32, section 4.6.4)."
     w,h = size
-    turns = {2: [[-1, 0, w], [0, 1, 0]], 3: [[-1, 0, w], [0, -1, h]], 4: [[1, 0, 0], [0, -1, h]], 5: [[0, 1, 0], [1, 0, 0]],
-             6: [[0, -1, h], [1, 0, 0]], 7: [[0, -1, h], [-1, 0, w]], 8: [[0, 1, 0], [-1, 0, w]]}
+    turns = {2: [[-1, 0, w], [0, 1, 0]], 3: [[-1, 0, w], [0, -1, h]], 4: [[1, 0, 0], [0, -1, h]],
+             5: [[0, 1, 0], [1, 0, 0]], 6: [[0, -1, h], [1, 0, 0]], 7: [[0, -1, h], [-1, 0, w]],
+             8: [[0, 1, 0], [-1, 0, w]]}
     return Mapping(turns.get(orientation, [[1, 0, 0], [0, 1, 0]]))
 
 # %% ../nbs/01_geometry.ipynb #bb98cf16
@@ -81,11 +82,13 @@ class ROVCrop:
         height:float=1., # Part of the height to keep
     ):
         for name,part in (("width", width), ("height", height)):
-            if not 0 < part <= 1: raise OceanError(f"ROVCrop: {name}={part} is outside (0, 1]; give the part of the picture to keep, 1 for all of it")
+            if not 0 < part <= 1:
+                raise OceanError(f"ROVCrop: {name}={part} is outside (0, 1]; give the part to keep, 1 for all of it")
         self.width,self.height = float(width),float(height)
 
     __repr__ = basic_repr("width,height")
-    def __eq__(self, other): return isinstance(other, ROVCrop) and (self.width, self.height) == (other.width, other.height)
+    def __eq__(self, other):
+        return isinstance(other, ROVCrop) and (self.width, self.height) == (other.width, other.height)
 
     def box(self,
         size, # Width and height, pixels
@@ -105,20 +108,24 @@ _LONGEST = 65_500 # Pixels
 def parse_size(
     size, # 512, "512", "512x288" or (512, 288)
 )->tuple: # Width and height, pixels
-    "Width and height from any of the ways to write a size. Raises `OceanError` for anything else, or a side above 65,500."
+    "Width and height from any way to write a size. Raises `OceanError` for anything else, or a side above 65,500."
     if isinstance(size, (int, np.integer)): size = (size, size)
     if isinstance(size, str):
-        if not (m := re.fullmatch(r"\s*(\d+)\s*(?:[xX×]\s*(\d+)\s*)?", size)): raise OceanError(f"size {size!r}: write one number or WIDTHxHEIGHT, as 512 or 512x288")
+        m = re.fullmatch(r"\s*(\d+)\s*(?:[xX×]\s*(\d+)\s*)?", size)
+        if not m: raise OceanError(f"size {size!r}: write one number or WIDTHxHEIGHT, as 512 or 512x288")
         size = (m[1], m[2] or m[1])
     try: w,h = (int(n) for n in size)
-    except (TypeError, ValueError): raise OceanError(f"size {size!r}: give one number or (width, height) in pixels") from None
+    except (TypeError, ValueError):
+        raise OceanError(f"size {size!r}: give one number or (width, height) in pixels") from None
     if min(w, h) < 1: raise OceanError(f"size {w}x{h}: both sides need at least one pixel")
-    if max(w, h) > _LONGEST: raise OceanError(f"size {w}x{h}: a side may have {_LONGEST:,} pixels at most; write what the network shall see, as 512 or 512x288")
+    if max(w, h) > _LONGEST:
+        raise OceanError(f"size {w}x{h}: a side may have {_LONGEST:,} pixels at most; "
+                         "write what the network shall see, as 512 or 512x288")
     return w,h
 
 # %% ../nbs/01_geometry.ipynb #83d3ffee
 class Geometry:
-    "How a picture becomes what a network sees: a crop, a size to squish to, the range of its numbers; each may be `None`"
+    "How a picture becomes what a network sees: crop, size to squish to, range of its numbers; each may be `None`"
     def __init__(self,
         crop:ROVCrop|float|None=None, # What to keep: a `ROVCrop`, a part of the width, or all
         size:int|str|tuple|None=None, # What to squish to, as `parse_size` reads it, or the picture's own size
@@ -162,7 +169,7 @@ def mapping(self:Geometry,
     return resize_mapping((r-l, b-t), self.out_size(size)) @ crop_mapping(box)
 
 @patch
-def to_dict(self:Geometry)->dict: # `crop` (parts of width and height), `size` (pixels), and `value_range` if there is one
+def to_dict(self:Geometry)->dict: # `crop` (parts of width and height), `size` (pixels), `value_range` if there is one
     "What a bundle's `config.json` says of the geometry."
     out = {"crop": self.crop and [self.crop.width, self.crop.height], "size": self.size and list(self.size)}
     return out | ({"value_range": list(self.value_range)} if self.value_range else {})

@@ -180,7 +180,7 @@ def test_names_that_are_too_long(tmp_path):
 
 def test_class_names_of_another_script(tmp_path):
     from jobs import TINY, ok
-    from ocean_fastai.pages import fonts_for
+    from ocean_fastai.fonts import fonts_for
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         fonts_for(["砂地", "岩礁"])

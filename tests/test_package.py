@@ -29,12 +29,12 @@ def wheel(dist): return next(dist.glob("*.whl"))
 
 @pytest.fixture(scope="session")
 def elsewhere(tmp_path_factory, wheel, run):
-    "The Python of another environment: the wheel installed, its requirements lent by this one."
+    "The Python of another environment: the wheel installed, with the requirements of this one."
     home = tmp_path_factory.mktemp("elsewhere")
     venv.create(home/"env", with_pip=False, symlinks=True)
     scheme = {"base": str(home/"env"), "platbase": str(home/"env")}
     site = Path(sysconfig.get_path("purelib", "venv", vars=scheme))
-    (site/"lent.pth").write_text("\n".join(dict.fromkeys(sysconfig.get_path(k) for k in ("purelib", "platlib"))))
+    (site/"requirements.pth").write_text("\n".join(dict.fromkeys(sysconfig.get_path(k) for k in ("purelib", "platlib"))))
     python = Path(sysconfig.get_path("scripts", "venv", vars=scheme))/"python"
     run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", "--ignore-installed", wheel)
     return python

@@ -59,7 +59,7 @@ def no_figure_is_left():
     yield
     plt.close("all")
 
-def loaders(df, target=BOTH, **kw): return OceanDataLoaders.from_manifest(df, target, **{"size": 32, "augs": None, "verbose": False, **kw})
+def loaders(df, target=BOTH, **kw): return OceanDataLoaders.from_manifest(df, target, **{"size": 32, "augs": None, "progress": False, **kw})
 def learner(dls, **kw): return ocean_learner(dls, "mobilenetv2_035", **{"weights": None, **kw})
 def quiet(learn, **kw):
     with learn.no_bar(),learn.no_logging(): learn.fit_transfer(**{"head_epochs": 0, "body_epochs": 1, "lr": 3e-3, "div": 1, "train_bn": True, **kw})
@@ -206,7 +206,7 @@ def test_rows_without_any_label_are_left_out_and_counted(df, capsys):
     df.loc[:4, BOTH] = ["", None]
     df.loc[5:7, BOTH] = ["", ";".join(f"?{c}" for c in ELEMENTS)]
     df.loc[8:20, "floor"] = ""
-    dls = loaders(df)
+    dls = loaders(df, progress=True)
     said = capsys.readouterr().out
     assert "5 of 48 rows have no label in floor, elements and are left out" in said and "3 rows say only that nothing is known of floor, elements, and are left out" in said
     assert len(dls.manifest) == len(dls.train_ds) + len(dls.valid_ds) == 40 and dls.manifest.attrs["unlabelled"] == 8
@@ -256,8 +256,8 @@ def unseen(halves, target, c):
     (lambda df: df.assign(elements=None), {}, "elements: .*label.*; .+"),
     (lambda df: df.assign(floor="", elements=""), {}, "no row has a label in floor, elements; .*`none`"),
     (lambda df: df.assign(floor="reef"), {}, r"floor: nothing to learn, all 48 images say the same \(reef\); add"),
-    (lambda df: df, {"vocab": FLOORS}, "vocab: with several targets give a dict"),
-    (lambda df: df, {"vocab": {"habitat": FLOORS}}, "vocab: habitat is no target here; the targets are floor, elements"),
+    (lambda df: df, {"vocab": FLOORS}, "classes: with several targets give a dict"),
+    (lambda df: df, {"vocab": {"habitat": FLOORS}}, "classes: habitat is no target here; the targets are floor, elements"),
     (lambda df: df, {"vocab": {"floor": FLOORS[:3]}}, "floor: 1 label outside the classes muddy, muddy-sand, reef: 'sandy' in 12 rows"),
     (lambda df: df, {"vocab": {"floor": [*FLOORS, "mud;sand"]}}, "floor: 'mud;sand' can't name a class: no `;` in it.*rename"),
     (lambda df: df, {"vocab": {"elements": [*ELEMENTS, "none", "?sponge", "?"]}}, "elements: 'none', '[?]sponge', '[?]' can't name a class.*rename"),
@@ -295,7 +295,7 @@ def test_a_class_folder_called_none(drawn, df, tmp_path):
     for k,folder in enumerate(("none", "sandy", "muddy")):
         (tmp_path/folder).mkdir()
         for path in df.path[3*k:3*k + 3]: shutil.copy(drawn.parent/path, tmp_path/folder)
-    dls = OceanDataLoaders.from_folder(tmp_path, size=32, augs=None, verbose=False)
+    dls = OceanDataLoaders.from_folder(tmp_path, size=32, augs=None, progress=False)
     assert dls.targets == {"label": ["muddy", "sandy"]} and dls.multilabel == ["label"]
 
 def test_a_bundle_of_other_targets(bundle, df, drawn, tmp_path):

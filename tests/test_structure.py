@@ -18,52 +18,52 @@ def default_exp(nb):
         if found: return found[1]
 
 EXPORTS = {nb: default_exp(nb) for nb in NOTEBOOKS}
-ROOMS = {f"ocean_fastai.{mod}": int(nb.name[:2]) for nb,mod in EXPORTS.items() if mod}
-MODULES = {name: ROOT/(name.replace(".", "/")+".py") for name in ROOMS}
+NUMBERS = {f"ocean_fastai.{mod}": int(nb.name[:2]) for nb,mod in EXPORTS.items() if mod}
+MODULES = {name: ROOT/(name.replace(".", "/")+".py") for name in NUMBERS}
 
 def parse(path): return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
-def own_imports(name, tree, rooms):
+def own_imports(name, tree, numbers):
     "The modules of the library that module `name` imports, wherever in it. nbdev writes `from ocean_fastai.core` as `from .core`."
     for node in ast.walk(tree):
         if isinstance(node, ast.Import): names = [a.name for a in node.names]
         elif isinstance(node, ast.ImportFrom):
             source = ".".join([*name.split(".")[:-node.level], node.module or ""]).strip(".") if node.level else node.module
-            names = [f"{source}.{a.name}" if f"{source}.{a.name}" in rooms else source for a in node.names]
+            names = [f"{source}.{a.name}" if f"{source}.{a.name}" in numbers else source for a in node.names]
         else: continue
         yield from {n for n in names if n.startswith("ocean_fastai.")}
 
-def breaches(name, tree, rooms):
+def breaches(name, tree, numbers):
     "The imports of module `name` that don't lead downwards."
-    return [f"{name} ({rooms[name]:02}) imports {imp} ({rooms.get(imp, 'not a room')})" for imp in own_imports(name, tree, rooms)
-            if not rooms.get(imp, 100) < rooms[name]]
+    return [f"{name} ({numbers[name]:02}) imports {imp} ({numbers.get(imp, 'not a module of a notebook')})" for imp in own_imports(name, tree, numbers)
+            if not numbers.get(imp, 100) < numbers[name]]
 
-def test_rooms_are_numbered():
+def test_modules_are_numbered():
     for nb,mod in EXPORTS.items():
         if mod: assert re.fullmatch(rf"\d\d_{re.escape(mod)}\.ipynb", nb.name), f"{nb.name} exports {mod}"
-    numbers = list(ROOMS.values())
-    assert len(numbers) == len(set(numbers)), "two rooms have one number"
+    numbers = list(NUMBERS.values())
+    assert len(numbers) == len(set(numbers)), "two modules have one number"
 
 def test_notebooks_begin_with_a_title_and_one_line():
     first = {nb.name: nbformat.read(nb, as_version=4).cells[0].source for nb in NOTEBOOKS}
     assert [name for name,text in first.items() if not re.match(r"# [^#\s].*\n\n?> \S", text)] == []
 
-def test_a_folder_is_on_one_floor():
-    floors = {}
-    for name,number in ROOMS.items():
-        if name.count(".") == 2: floors.setdefault(name.split(".")[1], set()).add(number//10)
-    assert all(len(tens) == 1 for tens in floors.values()), floors
+def test_a_folder_is_in_one_ten():
+    tens = {}
+    for name,number in NUMBERS.items():
+        if name.count(".") == 2: tens.setdefault(name.split(".")[1], set()).add(number//10)
+    assert all(len(t) == 1 for t in tens.values()), tens
 
 def test_imports_lead_downwards():
-    assert [b for name,path in MODULES.items() for b in breaches(name, parse(path), ROOMS)] == []
+    assert [b for name,path in MODULES.items() for b in breaches(name, parse(path), NUMBERS)] == []
 
 @pytest.mark.parametrize("code", ["import ocean_fastai.up", "from ocean_fastai.up import f", "from ocean_fastai import up",
     "def f():\n    from ocean_fastai.up import g", "from ocean_fastai.me import f", "from ocean_fastai.all import *",
     "from .up import f", "from . import up"])
 def test_the_rule_sees_a_breach(code):
-    rooms = {"ocean_fastai.down": 10, "ocean_fastai.me": 20, "ocean_fastai.up": 30}
-    assert breaches("ocean_fastai.me", ast.parse(code), rooms)
-    assert not breaches("ocean_fastai.me", ast.parse("from .down import f\nfrom ocean_fastai.down import f\nimport ocean_fastai"), rooms)
+    numbers = {"ocean_fastai.down": 10, "ocean_fastai.me": 20, "ocean_fastai.up": 30}
+    assert breaches("ocean_fastai.me", ast.parse(code), numbers)
+    assert not breaches("ocean_fastai.me", ast.parse("from .down import f\nfrom ocean_fastai.down import f\nimport ocean_fastai"), numbers)
     assert breaches("ocean_fastai.train.me", ast.parse("from ..down import f\nfrom .up import f"),
                     {"ocean_fastai.down": 10, "ocean_fastai.train.me": 20, "ocean_fastai.train.up": 30}) == ["ocean_fastai.train.me (20) imports ocean_fastai.train.up (30)"]
 
@@ -111,16 +111,13 @@ def test_every_notebook_is_in_the_sidebar_and_numbered_ones_in_order():
             if isinstance(item, str): yield item
             else: yield from pages(item["contents"])
     listed = list(pages(yaml.safe_load((ROOT/"nbs/sidebar.yml").read_text())["website"]["sidebar"]["contents"]))
-    assert sorted(listed) == [nb.name for nb in NOTEBOOKS]
-    rooms = [p for p in listed if p[:2].isdigit()]
-    assert rooms == sorted(rooms)
+    assert sorted(p for p in listed if p.endswith(".ipynb")) == [nb.name for nb in NOTEBOOKS]
+    names = [p for p in listed if p[:2].isdigit()]
+    assert names == sorted(names)
 
-def test_every_room_is_in_the_picture_and_on_the_first_page():
-    picture, first = (ROOT/"CONTRIBUTING.md").read_text(encoding="utf-8"), (ROOT/"README.md").read_text(encoding="utf-8")
-    shown = re.findall(r"^    (\d\d_\S+)", picture, re.M)
-    rooms = [Path(nb.name).stem for nb,mod in EXPORTS.items() if mod]
-    assert shown == rooms
-    assert [r for r in rooms if f"(nbs/{r}.ipynb)" not in first] == []
+def test_every_module_is_in_the_map():
+    shown = re.findall(r"^    (\d\d_\S+)", (ROOT/"CONTRIBUTING.md").read_text(encoding="utf-8"), re.M)
+    assert shown == [Path(nb.name).stem for nb,mod in EXPORTS.items() if mod]
 
 @pytest.fixture(scope="module")
 def given(python):

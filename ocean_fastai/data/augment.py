@@ -28,12 +28,14 @@ from ..images import open_image
 def checked_aug(
     aug, # An Albumentations transform, `Compose`, `OneOf`, ..., or a list of them
 ): # The same; a list as one `Compose`
-    "`aug`, if it does all that was asked of it. Raises `AugmentError` for an argument that Albumentations ignored, or for anything that isn't its transform."
+    "`aug`, if Albumentations ignores none of its arguments. Raises `AugmentError` otherwise, or for no such transform."
     if isinstance(aug, (list, tuple)): aug = A.Compose([checked_aug(o) for o in aug])
     if not isinstance(aug, (A.BasicTransform, A.BaseCompose)):
         raise AugmentError(f"{aug!r} is not an Albumentations transform; give one, a Compose, or a list of them")
     if ignored := getattr(aug, "invalid_args", None):
-        raise AugmentError(f"{type(aug).__name__}: no argument {', '.join(ignored)} in Albumentations {A.__version__}, which would ignore it; see help(albumentations.{type(aug).__name__})")
+        name = type(aug).__name__
+        raise AugmentError(f"{name}: no argument {', '.join(ignored)} in Albumentations {A.__version__}, which would "
+                           f"ignore it; see help(albumentations.{name})")
     for o in getattr(aug, "transforms", ()): checked_aug(o)
     return aug
 
@@ -47,12 +49,14 @@ def augment(
     aug.set_random_state(np.random.default_rng(seed), random.Random(seed))
     out = aug(image=image)["image"]
     if not isinstance(out, np.ndarray) or out.dtype != np.uint8:
-        raise AugmentError(f"{type(aug).__name__} gave {getattr(out, 'dtype', type(out).__name__)}, not an 8-bit picture; leave Normalize and ToTensorV2 out: the learner does both")
+        kind = getattr(out, "dtype", type(out).__name__)
+        raise AugmentError(f"{type(aug).__name__} gave {kind}, not an 8-bit picture; leave Normalize and ToTensorV2 out: "
+                           "the learner does both")
     return out
 
 # %% ../../nbs/14_data.augment.ipynb #7731ba30
 class AlbumentationsTransform(DisplayedTransform):
-    "Apply an Albumentations transform to each `PILImage`, seeded item by item from Python's `random`. Raises `AugmentError` as `checked_aug`."
+    "Apply an Albumentations transform to each `PILImage`, seeded by Python's `random`. Raises `AugmentError`."
     order = 2
     def __init__(self,
         aug, # An Albumentations transform, `Compose`, ..., or a list of them
@@ -61,7 +65,8 @@ class AlbumentationsTransform(DisplayedTransform):
         super().__init__(split_idx=split_idx)
         self.aug = checked_aug(aug)
 
-    def encodes(self, img:PILImage): return type(img)(Image.fromarray(augment(np.array(img), self.aug, random.getrandbits(64))))
+    def encodes(self, img:PILImage):
+        return type(img)(Image.fromarray(augment(np.array(img), self.aug, random.getrandbits(64))))
 
 # %% ../../nbs/14_data.augment.ipynb #e0d99c8d
 LEVELS = {"light": .5, "medium": 1., "strong": 1.5}
@@ -83,7 +88,7 @@ def _optics(k:float): # Strength, 1 is medium
 def _viewpoint(k:float): # Strength, 1 is medium
     "Where the camera is and how it is tilted."
     edge = {"border_mode": cv2.BORDER_REFLECT_101}
-    return [A.HorizontalFlip(p=.5), A.VerticalFlip(p=.5),
+    return [A.HorizontalFlip(p=.5),
             A.Affine(translate_percent=(-.08*k, .08*k), scale=(1 - .15*k, 1 + .2*k), rotate=(-15*k, 15*k), p=.7, **edge),
             A.Perspective(scale=(.02*k, .06*k), p=.2*k, **edge)]
 
@@ -92,17 +97,22 @@ _CHALLENGES = {"resolution": _resolution, "optics": _optics, "viewpoint": _viewp
 # %% ../../nbs/14_data.augment.ipynb #859408db
 def recipes(
     level:str="medium", # light, medium or strong
+    vertical_flip:bool=False, # Also mirror top and bottom, for a camera that looks straight down (nadir)?
 )->dict: # Challenge -> list of Albumentations transforms
     "The transforms of each challenge. Raises `AugmentError` for an unknown level."
     if level not in LEVELS: raise AugmentError(f"no augmentation level {level!r}; choose one of {', '.join(LEVELS)}")
-    return {name: [checked_aug(o) for o in make(LEVELS[level])] for name,make in _CHALLENGES.items()}
+    out = {name: make(LEVELS[level]) for name,make in _CHALLENGES.items()}
+    if vertical_flip: out["viewpoint"].insert(1, A.VerticalFlip(p=.5))
+    return {name: [checked_aug(o) for o in transforms] for name,transforms in out.items()}
 
 def ocean_augs(
     level:str="medium", # light, medium or strong
     challenges=("resolution", "optics", "viewpoint"), # One challenge or several
+    vertical_flip:bool=False, # As in `recipes`
 )->A.Compose: # For `AlbumentationsTransform`, or any other use of Albumentations
-    "One recipe against the `challenges`: viewpoint first, then optics, then resolution, as a camera has them. Raises `AugmentError` for an unknown level or challenge."
-    wanted,steps = (challenges,) if isinstance(challenges, str) else tuple(challenges),recipes(level)
+    "One recipe, in the order of viewpoint, optics, resolution. Raises `AugmentError` for an unknown level or challenge."
+    wanted = (challenges,) if isinstance(challenges, str) else tuple(challenges)
+    steps = recipes(level, vertical_flip)
     if unknown := [c for c in wanted if c not in steps]:
         raise AugmentError(f"no challenge {', '.join(map(str, unknown))}; choose from {', '.join(steps)}")
     return A.Compose([t for name in ("viewpoint", "optics", "resolution") if name in wanted for t in steps[name]])

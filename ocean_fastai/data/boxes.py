@@ -40,17 +40,18 @@ def image_sizes(
 @renamed(vocab="classes")
 def check_boxes(
     boxes:pd.DataFrame, # At least `path`, `label`, `x0`, `y0`, `x1`, `y1`
-    manifest:pd.DataFrame=None, # Images that the boxes may be of; without it nothing is known of images and their sizes
+    manifest:pd.DataFrame|None=None, # Images that the boxes may be of; by default nothing is known of these
     classes=None, # Classes allowed; any by default
     outside:str="error", # A box that reaches outside its image: "error", or "clip", which cuts it and says how many
 )->pd.DataFrame: # Copy with the columns of the table first, then any others, and a fresh index
-    "A boxes table with all its columns, checked. Raises `BoxError` that names the wrong boxes, `ImageError` where a size can't be had."
+    "A boxes table with all its columns, checked. Raises `BoxError` that names the wrong boxes, `ImageError`."
     if outside not in ("error", "clip"): raise BoxError(f"outside={outside!r}: must be 'error' or 'clip'")
     out = _typed(boxes)
     _refuse(out, out["path"] == "", "name no image", "fill the column `path`")
     _refuse(out, out["label"] == "", "have no label", "fill the column `label`")
     if classes is not None:
-        _refuse(out, ~out["label"].isin(list(classes)), "are of an unknown class", f"the classes are {', '.join(classes)}")
+        _refuse(out, ~out["label"].isin(list(classes)), "are of an unknown class",
+                f"the classes are {', '.join(classes)}")
     _refuse(out, ~np.isfinite(out[_XY]).all(axis=1), "have a coordinate that is not a number", "correct or remove them")
     empty = (out["x1"] <= out["x0"]) | (out["y1"] <= out["y0"])
     _refuse(out, empty, "have zero size", "x0 must be less than x1 and y0 less than y1; correct or remove them")
@@ -67,7 +68,8 @@ def _typed(boxes):
     for c in [*_XY, "score"]:
         if pd.api.types.is_float_dtype(out[c]): continue
         numbers = pd.to_numeric(out[c], errors="coerce").astype(float)
-        _refuse(out, numbers.isna() & (cell_texts(out[c]) != ""), f"have a {c} that is not a number", "correct or remove them")
+        _refuse(out, numbers.isna() & (cell_texts(out[c]) != ""), f"have a {c} that is not a number",
+                "correct or remove them")
         out[c] = numbers
     return out
 
@@ -87,7 +89,8 @@ def _refuse(boxes, bad, what, hint):
     for (path, label, *xy),where in zip(head[list(BOX_COLUMNS[:6])].itertuples(index=False), place):
         at = ", ".join(f"{v:.6g}" if isinstance(v, float) else str(v) for v in xy)
         named.append(f"{path or '(no path)'}: {label or '(no label)'} at {at} ({where})")
-    raise BoxError(f"{n} of {len(boxes)} boxes {what}: {'; '.join(named)}{f' and {n - 3} more' if n > 3 else ''}; {hint}")
+    more = f" and {n - 3} more" if n > 3 else ""
+    raise BoxError(f"{n} of {len(boxes)} boxes {what}: {'; '.join(named)}{more}; {hint}")
 
 def _matched(boxes, manifest):
     "The boxes with `path` as the manifest writes it"
@@ -102,17 +105,20 @@ def _matched(boxes, manifest):
     out.attrs = {**boxes.attrs, **({"folder": manifest.attrs["folder"]} if "folder" in manifest.attrs else {})}
     if unboxed := boxes.attrs.get("unboxed"):
         places = [rows.get(str(p)) for p in image_paths(pd.DataFrame(unboxed, columns=["path", "label"]), folder)]
-        out.attrs["unboxed"] = [[str(manifest["path"].iloc[i]), label] for i,(_,label) in zip(places, unboxed) if i is not None]
+        out.attrs["unboxed"] = [[str(manifest["path"].iloc[i]), label] for i,
+                                (_,label) in zip(places, unboxed) if i is not None]
     return out
 
 def _inside(boxes, manifest, outside):
     "The boxes, refused or cut where they reach outside their images"
     images = manifest[manifest["path"].isin(boxes["path"])].drop_duplicates("path")
-    limit = pd.DataFrame(image_sizes(images), index=images["path"].astype(str)).loc[boxes["path"]].to_numpy().reshape(-1, 2)
+    limit = pd.DataFrame(image_sizes(images),
+                         index=images["path"].astype(str)).loc[boxes["path"]].to_numpy().reshape(-1, 2)
     cut = np.clip(boxes[_XY].to_numpy(), 0, np.hstack([limit, limit]))
     over = np.abs(cut - boxes[_XY].to_numpy()).max(1) > _SLACK
     if outside == "error":
-        _refuse(boxes, over, "reach outside their image", "correct them, or cut them with outside='clip' (--outside clip)")
+        _refuse(boxes, over, "reach outside their image",
+                "correct them, or cut them with outside='clip' (--outside clip)")
         return boxes
     _refuse(boxes, (cut[:, :2] >= cut[:, 2:]).any(1), "lie wholly outside their image", "remove them")
     if n := int(over.sum()): print(f"{n} of {len(boxes)} boxes reached outside their image and are cut at its edge")
@@ -124,17 +130,18 @@ def _inside(boxes, manifest, outside):
 @renamed(ctx="ax")
 def show_boxes(
     image, # PIL image, height x width x 3 array, or the path of an image
-    boxes:pd.DataFrame, # Boxes of this image: `label`, `x0`, `y0`, `x1`, `y1`, perhaps `score`; of many images if `image` is a path
+    boxes:pd.DataFrame, # Its boxes: `label`, `x0`, `y0`, `x1`, `y1`, perhaps `score`; with a path, of many images
     ax:plt.Axes|None=None, # Matplotlib axes to draw on; those of a new figure by default
     classes=None, # Classes to tell apart by color; by default `boxes.attrs["classes"]`, else those of the boxes
     figsize:tuple|None=None, # Width and height of a new figure, inches
     title:str|None=None, # Written above
     min_score:float|None=None, # Leave out boxes whose score is below; boxes without a score stay
 )->plt.Axes: # Where it was drawn
-    "Draw an image with its boxes. Raises `BoxError` for boxes of several images, `ImageError` for a file that can't be read."
+    "Draw an image with its boxes. Raises `BoxError` for boxes of several images, `ImageError`."
     if isinstance(image, (str, os.PathLike)): image,boxes = _opened_with_boxes(image, boxes)
     if "path" in boxes and boxes["path"].nunique() > 1:
-        raise BoxError(f"boxes of {boxes['path'].nunique()} images; choose one's (boxes[boxes.path == path]), or give the image as a path")
+        n = boxes["path"].nunique()
+        raise BoxError(f"boxes of {n} images; choose one's (boxes[boxes.path == path]), or give the image as a path")
     colors = _box_colors(boxes, classes)
     boxes = _scored(boxes, min_score)
     if ax is None: ax = plt.subplots(figsize=figsize, layout="constrained")[1]
@@ -199,7 +206,7 @@ def outline_box(
 
 def draw_boxes(
     image, # PIL image, height x width x 3 bytes, or the path of an image
-    boxes:pd.DataFrame, # Its boxes: `label`, `x0`, `y0`, `x1`, `y1`, perhaps `score`; of many images if `image` is a path
+    boxes:pd.DataFrame, # Its boxes: `label`, `x0`, `y0`, `x1`, `y1`, perhaps `score`; with a path, of many images
     classes=None, # Classes to tell apart by color; by default `boxes.attrs["classes"]`, else those of the boxes
     color:str|None=None, # Of all boxes; by default each class has its own
     width:int|None=None, # Of the line, pixels; by default a 300th of the picture's width
@@ -221,7 +228,7 @@ def draw_boxes(
     return out
 
 def _draw_label(image, at, text):
-    "Write a text on a dark ground above a point, moved inside the picture"
+    "Write a text on dark above a point, moved inside the picture"
     draw,size = ImageDraw.Draw(image),max(11, image.width//60)
     x0,y0,x1,y1 = draw.textbbox(at, text, font_size=size, anchor="lb")
     right,down = max(min(0, image.width - x1 - 3), 2 - x0),max(0, 1 - y0)
@@ -238,7 +245,8 @@ def box_ious(
     from torchvision.ops import box_iou
     a,b = (np.ascontiguousarray(o, np.float64) for o in (a, b))
     for o in (a, b):
-        if o.ndim != 2 or o.shape[1] != 4: raise BoxError(f"an array of shape {o.shape} holds no boxes; pass N x 4: x0, y0, x1, y1")
+        if o.ndim != 2 or o.shape[1] != 4:
+            raise BoxError(f"an array of shape {o.shape} holds no boxes; pass N x 4: x0, y0, x1, y1")
     return box_iou(torch.from_numpy(a), torch.from_numpy(b)).numpy()
 
 # %% ../../nbs/11_data.boxes.ipynb #b0a17e02
@@ -246,12 +254,15 @@ IOUS = (.3, .5, .7) # Overlaps of MaxBoxAccV2
 
 def true_pairs(
     truth:pd.DataFrame, # True boxes
-    manifest:pd.DataFrame=None, # Their images; by default the boxes are taken as they are
+    manifest:pd.DataFrame|None=None, # Their images; by default the boxes are taken as they are
 )->dict: # (path, class) -> N x 4; class by class, in the order of `truth.attrs["classes"]`, else sorted
     "What is truly there, by image and class. Raises `BoxError` if nothing is."
     truth = check_boxes(truth, manifest)
-    if truth.empty: raise BoxError("the truth holds no box, so there is nothing to compare with; pass the table of true boxes")
-    pairs,classes = truth.groupby(["path", "label"])[["x0", "y0", "x1", "y1"]],dict.fromkeys([*(truth.attrs.get("classes") or ()), *sorted(set(truth["label"]))])
+    if truth.empty:
+        raise BoxError("the truth holds no box, so there is nothing to compare with; pass the table of true boxes")
+    pairs,classes = truth.groupby(["path", "label"])[["x0", "y0", "x1",
+                                                      "y1"]],dict.fromkeys([*(truth.attrs.get("classes") or ()),
+                                                                            *sorted(set(truth["label"]))])
     found = {pair: rows.to_numpy() for pair,rows in pairs}
     return {pair: xy for c in classes for pair,xy in found.items() if pair[1] == c}
 
@@ -270,7 +281,8 @@ def boxes_to_labels(
     classes=None, # Classes that count; by default all that have a box
 )->pd.DataFrame: # Copy of the manifest with `target`: classes joined by `;`, or `none`
     "An image-level multi-label target out of boxes. Raises `BoxError`."
-    if target in RESERVED: raise BoxError(f"target {target!r} is the name of a column with another meaning; choose another")
+    if target in RESERVED:
+        raise BoxError(f"target {target!r} is the name of a column with another meaning; choose another")
     boxes = check_boxes(boxes, manifest)
     found = set(boxes["label"])
     known = list(boxes.attrs.get("classes") or sorted(found))

@@ -187,6 +187,7 @@ def check_manifest(
     target=None, # The target column or columns; by default all that could be one
     classes=None, # Classes allowed: a list, or for several targets a dict of lists; any by default
     folder=None, # Where relative paths start; by default `df.attrs["folder"]`, else the working directory
+    progress:bool=True, # Print how many rows have no label?
 )->pd.DataFrame: # The rows with a label in some target, numbered anew; `attrs["unlabelled"]` counts the others
     "A manifest that can be trusted. Raises one `ManifestError` that names absent files, double rows and wrong labels."
     targets = target_columns(df) if target is None else [target] if isinstance(target, str) else list(target)
@@ -205,7 +206,7 @@ def check_manifest(
     if folder: out.attrs["folder"] = os.path.abspath(folder)
     out.attrs["unlabelled"] = n = int((~labelled).sum())
     for line in _doubts(out, targets): warnings.warn(line, stacklevel=3)
-    if n: print(f"{n} of {len(df)} rows have no label in {', '.join(targets)} and are left out")
+    if n and progress: print(f"{n} of {len(df)} rows have no label in {', '.join(targets)} and are left out")
     return out
 
 # %% ../../nbs/10_data.manifest.ipynb #8b309b5a

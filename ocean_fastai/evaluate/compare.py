@@ -13,6 +13,7 @@ import inspect
 import json
 import re
 import time
+import warnings
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -32,15 +33,17 @@ from ..infer.predict import load_predictions, predict_table
 from ..train.learner import ocean_learner
 
 # %% ../../nbs/64_evaluate.compare.ipynb #aa5a2951
-def _aligned(
+def _on_common(
     tables:dict, # {name: [table of a seed, as `match_truth` makes it]}
 )->tuple: # The same with the images that all of them judge, in one order, and how many of all were left out
     "Raise `OceanError` where the candidates were not asked the same."
     every = [t for ts in tables.values() for t in ts]
+    first,question = next(iter(tables)),_question(every[0])
     for name,ts in tables.items():
         for t in ts:
-            if (said := (set(t.attrs["classes"]), t.attrs["multi"])) != (asked := (set(every[0].attrs["classes"]), every[0].attrs["multi"])):
-                raise OceanError(f"{name}: names {', '.join(sorted(said[0]))}{' (several an image)'*said[1]}, and {next(iter(tables))} {', '.join(sorted(asked[0]))}{' (several an image)'*asked[1]}; only predictions of the same classes can be compared")
+            if _question(t) != question:
+                raise OceanError(f"{name}: names {_question(t)}, and {first} {question}; "
+                                 "only predictions of the same classes can be compared")
     common = set.intersection(*(set(t["file"]) for t in every))
     order = [f for f in every[0]["file"] if f in common]
     if not order: raise OceanError("there is no image that all candidates judge; predict the same images with each")
@@ -52,54 +55,69 @@ def _aligned(
     asked = set.union(*({*t["file"], *t.attrs["abstained"]} for t in every))
     return {name: [same(t) for t in ts] for name,ts in tables.items()},len(asked - common)
 
+def _question(table):
+    "What a model was asked, in words: its classes, and whether an image has several."
+    return ", ".join(sorted(table.attrs["classes"])) + " (several an image)"*table.attrs["multi"]
+
 # %% ../../nbs/64_evaluate.compare.ipynb #7cb16460
 def compare_preds(
     runs:dict, # {name: predictions, or a list of them, one for each seed}
     df:pd.DataFrame, # A manifest with the target's column: images that trained nothing
-    target=None, # Target to judge; the only one by default
-    metric:str=None, # As `scores` names it; by default balanced_accuracy, for a multi-label target mean_average_precision
-    baseline:str=None, # The candidate that the others are compared with; by default the first
-    groups:str="auto", # Column resampled as a whole; as in `scores`
+    target:str|None=None, # Target to judge; the only one by default
+    metric:str|None=None, # By default balanced_accuracy, for a multi-label target mean_average_precision
+    baseline:str|None=None, # The candidate that the others are compared with; by default the first
+    groups:str|None="auto", # Column resampled as a whole; as in `classification_scores`
     n_boot:int=1000, # Resamples
     seed:int=SEED, # Of the resampling
-    multi:bool=None, # Can an image have several classes? By default as the labels and probabilities say
-)->pd.DataFrame: # A row a candidate: target, name, metric, value (mean of its seeds), value_low, value_high, seed_min, seed_max, seeds, difference, difference_low, difference_high, n judged, n_all asked about, n_groups
-    "Scores of several models on the same images, and their differences, with 95 % intervals of a paired bootstrap over groups. Raises `OceanError`."
-    if not runs: raise OceanError("nothing to compare; give predictions as {name: table} or {name: [table of each seed]}")
+    multi:bool|None=None, # Can an image have several classes? By default as the labels and probabilities say
+)->pd.DataFrame: # A row a candidate: value, its seeds' mean; seed_min, seed_max; difference; each with _low and _high
+    "Scores of models on the same images, and their differences, with paired 95 % intervals. Raises `OceanError`."
+    if not runs: raise OceanError("nothing to compare; give {name: predictions} or {name: [one table for each seed]}")
     runs = {name: [o] if isinstance(o, pd.DataFrame) else list(o) for name,o in runs.items()}
     if bare := [name for name,o in runs.items() if not o]: raise OceanError(f"{few(bare)}: no predictions")
     baseline = next(iter(runs)) if baseline is None else baseline
-    if baseline not in runs: raise OceanError(f"baseline={baseline!r}: no such candidate; those are {', '.join(map(str, runs))}")
-    tables,lost = _aligned({name: [match_truth(o, df, target, groups, multi) for o in ts] for name,ts in runs.items()})
+    if baseline not in runs: raise OceanError(_no_such("baseline", baseline, "candidate", runs))
+    matched = {name: [match_truth(o, df, target, groups, multi) for o in ts] for name,ts in runs.items()}
+    tables,lost = _on_common(matched)
     table = tables[baseline][0]
     metric = metric or ("mean_average_precision" if table.attrs["multi"] else "balanced_accuracy")
     found = {name: [bootstrap_scores(t, n_boot, seed) for t in ts] for name,ts in tables.items()}
-    if metric not in (names := found[baseline][0][0]): raise OceanError(f"metric={metric!r}: choose one of {', '.join(names)}")
+    if metric not in (names := found[baseline][0][0]): raise OceanError(_no_such("metric", metric, "score here", names))
     values = {name: np.array([v[metric] for v,_ in ts]) for name,ts in found.items()}
     drawn = {name: np.mean([boot[metric] for _,boot in ts], axis=0) for name,ts in found.items()}
     out = pd.DataFrame([_row(name, baseline, values, drawn) for name in runs])
-    out.insert(0, "target", table.attrs["target"]), out.insert(2, "metric", metric)
+    out.insert(0, "target", table.attrs["target"])
+    out.insert(2, "metric", metric)
     out = out.assign(n=len(table), n_all=len(table) + lost, n_groups=table["group"].nunique())
     out.attrs = {"baseline": {table.attrs["target"]: baseline}, "notes": _notes(table, lost, n_boot, seed)}
     return out
+
+def _no_such(option, value, kind, known):
+    "What is said of a name that isn't there."
+    return f"{option}={value!r}: no such {kind}; choose one of {', '.join(map(str, known))}"
 
 def _row(name, baseline, values, drawn):
     "A candidate's figures, and its difference from the baseline."
     def interval(key, boot): return dict(zip((f"{key}_low", f"{key}_high"), interval_of(boot)))
     v = values[name]
-    if name == baseline: apart = dict.fromkeys(("difference", "difference_low", "difference_high"), np.nan)
-    else: apart = {"difference": v.mean() - values[baseline].mean(), **interval("difference", drawn[name] - drawn[baseline])}
-    return {"name": name, "value": v.mean(), **interval("value", drawn[name]), "seed_min": v.min(), "seed_max": v.max(), "seeds": len(v), **apart}
+    apart = {"difference": v.mean() - values[baseline].mean(), **interval("difference", drawn[name] - drawn[baseline])}
+    if name == baseline: apart = dict.fromkeys(apart, np.nan)
+    return {"name": name, "value": v.mean(), **interval("value", drawn[name]),
+            "seed_min": v.min(), "seed_max": v.max(), "seeds": len(v), **apart}
 
 def _notes(table, lost, n_boot, seed):
     "What a reader has to know beside the numbers, as sentences."
     a,n = table.attrs,table["group"].nunique()
     how = interval_text(a["groups"], n, n_boot, seed)
-    if n > 1 and n_boot: how = how.replace(", seed ", ", the same for all candidates, seed ") + ". They tell of other images; seed_min and seed_max tell of other seeds"
+    if n > 1 and n_boot:
+        how = how.replace(", seed ", ", the same for all candidates, seed ")
+        how += ". They tell of other images; seed_min and seed_max tell of other seeds"
     on = f"{len(table)} of {len(table) + lost}" if lost else len(table)
     notes = [f"{on} images; intervals: {how}.", *interval_notes(a["groups"], n)]
-    if lost: notes.append(f"{lost} images were left out, which not all candidates answered: a model that abstains chooses the images that all are judged on.")
-    if a["n_train"]: notes.append(f"{a['n_train']} of the images are of the training part; a model scores too well on what it learnt from.")
+    if lost: notes.append(f"{lost} images were left out, which not all candidates answered: a model that abstains "
+                          "chooses the images that all are judged on.")
+    if a["n_train"]: notes.append(f"{a['n_train']} of the images are of the training part; a model scores too well on "
+                                  "what it learnt from.")
     return [f"{a['target']}: {note}" for note in notes]
 
 # %% ../../nbs/64_evaluate.compare.ipynb #a3368485
@@ -107,7 +125,7 @@ def plot_comparison(
     table:pd.DataFrame, # As `compare_preds` or `compare` makes it
     ax=None, # For each target a pair of axes, or one for the scores alone; by default those of a new figure
 ): # The axes, as given or as an array of targets x 2
-    "Scores with intervals and the range of the seeds, and differences from the baseline. Raises `OceanError` for another number of axes."
+    "Scores with intervals and seeds, and differences from the baseline. Raises `OceanError` for too few or many axes."
     parts = list(table.groupby("target", sort=False))
     axs = _new_axes(parts) if ax is None else np.array(ax, object).reshape(-1)
     if axs.size not in (len(parts), 2*len(parts)):
@@ -134,7 +152,8 @@ def plot_comparison(
 def _new_axes(parts):
     "A pair of axes for each target."
     heights = [1.1 + .34*len(rows) for _,rows in parts]
-    return plt.subplots(len(parts), 2, squeeze=False, figsize=(8.6, sum(heights)), height_ratios=heights, layout="constrained")[1]
+    shape = dict(squeeze=False, figsize=(8.6, sum(heights)), height_ratios=heights, layout="constrained")
+    return plt.subplots(len(parts), 2, **shape)[1]
 
 # %% ../../nbs/64_evaluate.compare.ipynb #b2680dfb
 def _keywords(f, *without):
@@ -142,38 +161,44 @@ def _keywords(f, *without):
     return [k for k,p in inspect.signature(f).parameters.items() if k not in without and p.kind != p.VAR_KEYWORD]
 
 _METRICS = ("balanced_accuracy", "macro_f1", "accuracy", "mean_average_precision")
-_STEPS = {"loaders": _keywords(OceanDataLoaders.from_manifest, "cls", "df", "target", "seed", "folder", "valid", "by", "verbose"),
-          "learner": _keywords(ocean_learner, "dls", "seed", "loss_func", "metrics", "cbs"),
-          "fit": _keywords(Learner.fit_transfer, "self", "folder", "resume", "validate")}
+_SHARED = ("cls", "self", "df", "dls", "target", "seed", "folder", "valid", "by", "groups", "verbose", "progress",
+           "loss_func", "metrics", "cbs", "resume", "validate") # the comparison's own, or no plain values
+_STEPS = {"loaders": _keywords(OceanDataLoaders.from_manifest, *_SHARED), "learner": _keywords(ocean_learner, *_SHARED),
+          "fit": _keywords(Learner.fit_transfer, *_SHARED)}
 
 def planned(
     candidates:dict, # As for `compare`
-    target, # As for `compare`
-    seeds=3, # As for `compare`
-    baseline=None, # As for `compare`
-    metric=None, # As for `compare`
+    target:str|list, # As for `compare`
+    seeds:int|list=3, # As for `compare`
+    baseline:str|None=None, # As for `compare`
+    metric:str|None=None, # As for `compare`
     seed:int=SEED, # As for `compare`
     **common # As for `compare`
-)->tuple: # {name: target, settings, and what each step of a training is told}, and the seeds
+)->tuple: # {name: target, settings, and the arguments of each step of a training}, and the seeds
     "What `compare` will do. Raises `OceanError` for a name or a setting that can't be."
-    if not isinstance(candidates, dict) or not candidates: raise OceanError("candidates: give {name: settings}, such as {'resnet34': {'arch': 'resnet34'}, 'resnet50': {'arch': 'resnet50'}}")
+    if not isinstance(candidates, dict) or not candidates:
+        raise OceanError("candidates: give {name: settings}, such as {'small': {'size': 256}, 'large': {'size': 512}}")
     known,out = [k for ks in _STEPS.values() for k in ks],{}
     for name,own in candidates.items():
-        if not re.fullmatch(r"[\w+][\w .,+()=-]*", str(name)): raise OceanError(f"candidate {name!r}: the name becomes that of a file; use letters, digits, blanks and .,+()=-")
+        if not re.fullmatch(r"[\w+][\w .,+()=-]*", str(name)):
+            raise OceanError(f"candidate {name!r}: the name becomes a file's; use letters, digits, blanks and .,+()=-")
         if not isinstance(own, dict): raise OceanError(f"candidate {name!r}: {own!r} is no dict of settings")
         settings = {**common, **own}
-        if odd := [k for k in settings if k not in (*known, "target")]: raise OceanError(f"candidate {name!r}: {few(odd)} can't be set; what can: target, {', '.join(known)}")
+        if odd := [k for k in settings if k not in (*known, "target")]:
+            raise OceanError(f"candidate {name!r}: {few(odd)} can't be set; what can: target, {', '.join(known)}")
         names = listify(settings.pop("target", target))
-        out[str(name)] = {"target": names, "settings": settings, **{step: {k: v for k,v in settings.items() if k in ks} for step,ks in _STEPS.items()}}
-    if baseline not in (None, *out): raise OceanError(f"baseline={baseline!r}: no such candidate; those are {', '.join(out)}")
-    if metric not in (None, *_METRICS): raise OceanError(f"metric={metric!r}: choose one of {', '.join(_METRICS)}")
+        steps = {step: {k: v for k,v in settings.items() if k in ks} for step,ks in _STEPS.items()}
+        out[str(name)] = {"target": names, "settings": settings, **steps}
+    if baseline not in (None, *out): raise OceanError(_no_such("baseline", baseline, "candidate", out))
+    if metric not in (None, *_METRICS): raise OceanError(_no_such("metric", metric, "score", _METRICS))
     seeds = list(range(seed, seed + seeds) if isinstance(seeds, int) else seeds)
     if not seeds: raise OceanError("seeds=0: each candidate is trained once at least")
     return out,seeds
 
 def _as_text(value):
-    "A setting as it is noted."
-    return value if value is None or isinstance(value, (bool, int, float)) else getattr(value, "identity", None) or str(value)
+    "A setting as it is noted: the same in another process."
+    if value is None or isinstance(value, (bool, int, float)): return value
+    return getattr(value, "identity", None) or re.sub(r" at 0x\w+", "", str(value))
 
 # %% ../../nbs/64_evaluate.compare.ipynb #484087b8
 def _train_one(df, rows, plan, seed):
@@ -187,18 +212,22 @@ def _train_one(df, rows, plan, seed):
     return predict_table(learn, rows, progress=False),seconds
 
 def _run(df, rows, name, plan, seed, out):
-    "A run's predictions and seconds: trained, or read from `out`. Raises `OceanError` where `out` holds one with other settings."
+    "A run's predictions and seconds: trained, or read from `out`. Raises `OceanError` for one of other settings there."
     if out is None: return _train_one(df, rows, plan, seed)
     file = Path(out)/f"{name} seed {seed}.csv"
-    note = json.loads(json.dumps({"target": plan["target"], "settings": {k: _as_text(v) for k,v in sorted(plan["settings"].items())}, "split": split_hash(df, plan["target"]), "seed": seed}))
-    record = file.with_suffix(".json")
+    settings = {k: _as_text(v) for k,v in sorted(plan["settings"].items())}
+    note = {"target": plan["target"], "settings": settings, "split": split_hash(df, plan["target"]), "seed": seed}
+    note,record = json.loads(json.dumps(note)),file.with_suffix(".json")
     if file.exists() and record.exists():
         was = json.loads(record.read_text(encoding="utf-8"))
-        if odd := [f"{k} {was.get(k)}, not {v}" for k,v in note.items() if was.get(k) != v]: raise OceanError(f"{file}: was made with {'; '.join(odd)}; repeat the call as it was, choose another out=, or remove this file")
+        if odd := [f"{k} {was.get(k)}, not {v}" for k,v in note.items() if was.get(k) != v]:
+            raise OceanError(f"{file}: was made with {'; '.join(odd)}; repeat the call as it was, choose another out=, "
+                             "or remove this file")
         return load_predictions(file),was["seconds"]
     table,seconds = _train_one(df, rows, plan, seed)
+    text = json.dumps({**note, "seconds": round(seconds, 1)}, indent=1, ensure_ascii=False)
     with atomic_path(file) as temp: table.to_csv(temp, index=False, float_format="%.7g")
-    with atomic_path(record) as temp: temp.write_text(json.dumps({**note, "seconds": round(seconds, 1)}, indent=1, ensure_ascii=False), encoding="utf-8")
+    with atomic_path(record) as temp: temp.write_text(text, encoding="utf-8")
     return load_predictions(file),seconds
 
 # %% ../../nbs/64_evaluate.compare.ipynb #612da8a2
@@ -206,64 +235,86 @@ def share_to_judge(
     df:pd.DataFrame, # A manifest
     groups:str, # What stays together in the split, as `split_frames` takes it
     test:float, # Share wished for
-)->float: # The same, or 0 where the manifest's own split is kept
-    "What a comparison's split holds out to judge on. A split that is kept stays as it is, also where it has no test part."
+)->float: # The same, or 0 where the manifest's own split is kept, also one without a test part
+    "What a comparison's split holds out to judge on."
     kept = groups == "split" or groups == "auto" and "split" in df and (cell_texts(df["split"]) != "").any()
     return 0. if kept else test
 
 def check_metric(
     df:pd.DataFrame, # A manifest
     targets:list, # Its columns to learn
-    metric:str=None, # As in `compare_preds`
+    metric:str|None=None, # As in `compare_preds`
 ):
     "Raise `OceanError` for a metric that a target doesn't have, before hours of training."
     for t in targets:
-        if metric == ("accuracy" if is_multilabel(df[t]) else "mean_average_precision"):
-            raise OceanError(f"metric={metric!r}: {t} has {'several classes' if metric == 'accuracy' else 'one class'} an image; choose balanced_accuracy or macro_f1, or leave metric out")
+        several = is_multilabel(df[t])
+        if metric == ("accuracy" if several else "mean_average_precision"):
+            raise OceanError(f"metric={metric!r}: {t} has {'several classes' if several else 'one class'} an image; "
+                             "choose balanced_accuracy or macro_f1, or leave metric out")
 
+def _interval_groups(rows, groups):
+    "The column that the split was made by, if these images have it, as groups of the intervals."
+    split = rows.attrs.get("split", {})
+    held = split.get("groups", split.get("by")) if groups in ("auto", "split") else groups
+    return held if held in rows and (cell_texts(rows[held]) != "").any() else "auto"
+
+# %% ../../nbs/64_evaluate.compare.ipynb #c0640002
 def compare(
     df:pd.DataFrame, # A manifest; where it has no `split`, one is made
-    candidates:dict, # {name: settings} of `OceanDataLoaders.from_manifest`, `ocean_learner` and `fit_transfer`, such as {"deep": {"arch": "resnet152"}}
-    target="label", # The column to learn, or a list of columns; a candidate may set its own
-    seeds=3, # How often each is trained, or the seeds themselves
-    baseline:str=None, # The candidate that the others are compared with; by default the first
-    metric:str=None, # As in `compare_preds`
+    candidates:dict, # {name: settings of loaders, learner and `fit_transfer`}: {"deep": {"arch": "resnet152"}}
+    target:str|list="label", # The column to learn, or a list of columns; a candidate may set its own
+    seeds:int|list=3, # How often each is trained, or the seeds themselves
+    baseline:str|None=None, # The candidate that the others are compared with; by default the first
+    metric:str|None=None, # As in `compare_preds`
     out=None, # Folder for each run's predictions, to stop and go on; None keeps all in memory
     valid:float=.2, # Share of the rows for validation, where a split is made
     test:float=.2, # Share of the rows to judge on, where a split is made
-    by:str="auto", # What stays together in the split: "auto" keeps the manifest's `split`, a column makes a new one; as in `split_frames`
-    groups:str="auto", # Column that the intervals resample as a whole; as in `scores`
+    groups:str="auto", # What stays together: "auto" keeps the manifest's `split`, a column makes a new one
     n_boot:int=1000, # Resamples
     seed:int=SEED, # Of the split, the first of the runs, and of the resampling
-    progress:bool=True, # Show a bar?
+    progress:bool=True, # Show a bar, and say how the data was split?
     **common # Settings that all candidates share
-)->pd.DataFrame: # As `compare_preds` for each target, with `seconds` of a training; `attrs["notes"]` tells how it was obtained
-    "Train each candidate with each seed on one split, and judge all on the same images: those of `test`, else of `valid`. Raises `OceanError`."
+)->pd.DataFrame: # As `compare_preds` for each target, with `seconds` of a training; `attrs["notes"]` tell how
+    "Train each candidate with each seed, and judge all on the same images: `test`, else `valid`. Raises `OceanError`."
+    by = common.pop("by", None)                       # version 0.1: the split by one column, the intervals by another
+    if by is not None: warnings.warn("compare: by is now called groups, for split and intervals", DeprecationWarning, 2)
     plans,seeds = planned(candidates, target, seeds, baseline, metric, seed, **common)
     targets = list(dict.fromkeys(t for plan in plans.values() for t in plan["target"]))
-    if odd := [t for t in targets if t not in df]: raise OceanError(f"no column {few(map(repr, odd))} in the manifest; the columns are: {', '.join(map(str, df.columns))}")
+    if odd := [t for t in targets if t not in df]:
+        columns = ", ".join(map(str, df.columns))
+        raise OceanError(f"no column {few(map(repr, odd))} in the manifest; the columns are: {columns}")
     check_metric(df, targets, metric)
-    df = split_frames(df, valid, share_to_judge(df, by, test), by=by, stratify=[t for t in dict.fromkeys((*listify(target), *targets)) if t in df], seed=seed, verbose=progress)
+    stratify,held = [t for t in dict.fromkeys((*listify(target), *targets)) if t in df],by or groups
+    df = split_frames(df, valid, share_to_judge(df, held, test), held, stratify, seed, progress)
     part = "test" if (df["split"] == "test").any() else "valid"
-    rows = df[(df["split"] == part) & np.any([[parse_cell(cell) is not None for cell in df[t]] for t in targets], axis=0)].reset_index(drop=True)
+    labelled = np.any([[parse_cell(cell) is not None for cell in df[t]] for t in targets], axis=0)
+    rows = df[(df["split"] == part) & labelled].reset_index(drop=True)
     runs = {name: [] for name in plans}
     with tqdm(total=len(plans)*len(seeds), unit="training", disable=not progress) as bar:
         for s in seeds:
             for name,plan in plans.items():
                 bar.set_description(f"{name}, seed {s}")
                 runs[name].append(_run(df, rows, name, plan, s, out))
-                gc.collect(), bar.update()
-    return _judged(runs, plans, rows, targets, part, metric, baseline, groups, n_boot, seed)
+                gc.collect()
+                bar.update()
+    if not by: groups = _interval_groups(rows, groups)
+    return _judged(runs, plans, rows, part, metric, baseline, groups, n_boot, seed)
 
-def _judged(runs, plans, rows, targets, part, metric, baseline, groups, n_boot, seed):
+_TEST = "Judged on the test images, which trained nothing and chose no epoch."
+_VALID = "Judged on the validation images, which also chose each run's best epoch, so all scores are somewhat too good."
+_BEST = "Whoever takes the best of many should judge it once more, on images that had no part in the choice."
+
+def _judged(runs, plans, rows, part, metric, baseline, groups, n_boot, seed):
     "The tables of all targets, one below the other."
-    tables,notes = [],["Judged on the validation images, which also chose each run's best epoch, so all scores are somewhat too good." if part == "valid" else "Judged on the test images, which trained nothing and chose no epoch."]
-    for t in targets:
+    tables,notes = [],[_VALID if part == "valid" else _TEST]
+    for t in dict.fromkeys(t for plan in plans.values() for t in plan["target"]):
         mine = {name: [preds for preds,_ in o] for name,o in runs.items() if t in plans[name]["target"]}
-        table = compare_preds(mine, rows, t, metric, baseline if baseline in mine else None, groups, n_boot, seed)
-        if baseline is not None and baseline not in mine: notes.append(f"{t}: compared with {next(iter(mine))}, as {baseline} doesn't learn it.")
-        tables.append(table.assign(seconds=[np.mean([s for _,s in runs[name]]).round(1) for name in table["name"]]))
+        base = baseline if baseline in mine else None
+        table = compare_preds(mine, rows, t, metric, base, groups, n_boot, seed)
+        if base != baseline: notes.append(f"{t}: compared with {next(iter(mine))}, as {baseline} doesn't learn it.")
+        seconds = [np.mean([s for _,s in runs[name]]).round(1) for name in table["name"]]
+        tables.append(table.assign(seconds=seconds))
         notes += table.attrs["notes"]
     out = pd.concat(tables, ignore_index=True)
-    out.attrs = {"baseline": {k: v for o in tables for k,v in o.attrs["baseline"].items()}, "notes": [*notes, "Whoever takes the best of many because it is the best here should judge it once more, on images that had no part in the choice."]}
+    out.attrs = {"baseline": {k: v for o in tables for k,v in o.attrs["baseline"].items()}, "notes": [*notes, _BEST]}
     return out

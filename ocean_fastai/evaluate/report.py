@@ -18,8 +18,10 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from ..core import SEED, OceanError
-from .scores import as_matrices, confusion, images_judged, match_truth, scores, targets_of
-from ..pages import contact_sheet, fit_fonts, save_page
+from .bootstrap import images_judged
+from .scores import as_matrices, classification_scores, confusion, match_truth, targets_of
+from ..pages import contact_sheet, save_page
+from ..fonts import fit_fonts
 
 # %% ../../nbs/67_evaluate.report.ipynb #b96ed0dc
 def _shares(
@@ -37,7 +39,7 @@ def plot_confusion(
     cm:pd.DataFrame, # As `confusion` makes it
     ax=None, # Axes to draw on; by default those of a new figure
 )->Axes: # The axes
-    "Counts as numbers, shares of the row as colors; readable up to some twenty classes. For multi-label, right is blue and wrong is orange."
+    "Counts as numbers, shares of the row as colors, for up to some twenty classes; multi-label, wrong ones are orange."
     square,shares,roomy = cm.index.name == "true",_shares(cm),max(cm.shape) <= 9
     cell = .85 if roomy else .5
     if ax is None:
@@ -53,14 +55,17 @@ def plot_confusion(
     ax.set_yticks(range(len(cm)), rows)
     ax.set_xticks(range(cm.shape[1]), map(short, cm.columns), rotation=45, ha="right", rotation_mode="anchor")
     if square: ax.set(ylabel="true (images)", xlabel="named by the model")
-    if (n := cm.attrs.get("n", 0)) < (n_all := cm.attrs.get("n_all", 0)): ax.set_title(f"{n} of {n_all} images are answered", fontsize=9)
+    n,n_all = (cm.attrs.get(k, 0) for k in ("n", "n_all"))
+    if n < n_all: ax.set_title(f"{n} of {n_all} images are answered", fontsize=9)
     ax.spines[:].set_visible(False)
     fit_fonts(ax)
     return ax
 
 def _draw_shares(ax, shares, square):
-    "Shares as colors, each hue with its scale: all blue in a square confusion, else the columns found and rightly absent blue, missed and false alarm orange."
-    hues = (("Blues", range(shares.shape[1]), "share of the row"),) if square else (("Blues", (0, 3), "right, of those with or without it"), ("Oranges", (1, 2), "wrong, of the same"))
+    "Shares as colors: blue in a square confusion, else found and rightly absent blue, missed and false alarm orange."
+    hues = [("Blues", range(shares.shape[1]), "share of the row")]
+    if not square:
+        hues = [("Blues", (0, 3), "right, of those with or without it"), ("Oranges", (1, 2), "wrong, of the same")]
     for cmap,columns,label in hues:
         part = np.full(shares.shape, np.nan)
         part[:, columns] = np.nan_to_num(shares[:, columns])
@@ -82,7 +87,8 @@ def plot_history(
 ): # The axes, as given or as an array of two
     "Losses and the first metric over the epochs. Raises `OceanError` for a table without losses."
     if missing := [c for c in ("train_loss", "valid_loss") if c not in history]:
-        raise OceanError(f"no column {' and '.join(missing)} in the history; the columns are: {', '.join(map(str, history.columns))}")
+        columns = ", ".join(map(str, history.columns))
+        raise OceanError(f"no column {' and '.join(missing)} in the history; the columns are: {columns}")
     axs = plt.subplots(1, 2, figsize=(8, 2.8), layout="constrained")[1] if ax is None else ax
     alone = isinstance(axs, Axes)
     losses,metric = (axs, axs.twinx()) if alone else axs
@@ -90,13 +96,15 @@ def plot_history(
     others = history.columns[list(history.columns).index("valid_loss") + 1:]
     metrics = [c for c in others if pd.api.types.is_numeric_dtype(history[c])][:1]
     _draw_curves(losses, history, ["train_loss", "valid_loss"], n_head)
-    if metrics: _draw_curves(metric, history, metrics, 0 if alone else n_head, "go--" if alone else "o-", "lower right" if alone else "best")
-    else: metric.set_visible(False)
+    if not metrics: metric.set_visible(False)
+    elif alone: _draw_curves(metric, history, metrics, 0, "go--", "lower right")
+    else: _draw_curves(metric, history, metrics, n_head)
     return axs
 
 def _draw_curves(ax, history, columns, n_head, style="o-", place="best"):
     "Columns of a history over its epochs, those of the classifier's stage shaded."
-    for c in columns: ax.plot(range(1, len(history) + 1), history[c], style, ms=3, label=c.removesuffix("_score").replace("_", " "))
+    for c in columns:
+        ax.plot(range(1, len(history) + 1), history[c], style, ms=3, label=c.removesuffix("_score").replace("_", " "))
     if n_head: ax.axvspan(.5, .5 + n_head, color="#88ccee", alpha=.25, lw=0, label="classifier alone")
     ax.set(xlabel="epoch", xlim=(.5, len(history) + .5))
     ax.legend(frameon=False, fontsize=8, loc=place)
@@ -125,7 +133,8 @@ def _examples(
 def _of_each_class(rows, classes, n):
     "The first `n` rows with every class having its share, in the order of the classes."
     first = rows.assign(place=rows.groupby("true").cumcount()).sort_values("place", kind="stable").head(n)
-    return first.sort_values("true", key=lambda o: o.map({c: i for i,c in enumerate(classes)}), kind="stable").drop(columns="place")
+    order = {c: i for i,c in enumerate(classes)}
+    return first.sort_values("true", key=lambda o: o.map(order), kind="stable").drop(columns="place")
 
 def _caption(o, right, multi)->str:
     "What stands under an example: what was said, what is true, how probable each was, and the file's name."
@@ -157,10 +166,10 @@ def show_examples(
     df:pd.DataFrame, # A manifest with the target's column
     n:int=8, # Images of each kind at most
     kind:str="both", # `right`, `wrong` or `both`
-    target=None, # Target to judge; the only one by default
-    groups:str="auto", # Column of near-copies; as in `scores`
-    multi:bool=None, # Can an image have several classes? By default as the labels and probabilities say
-    thumb=(240, 135), # Width and height of a picture, pixels
+    target:str|None=None, # Target to judge; the only one by default
+    groups:str|None="auto", # Column of near-copies; as in `classification_scores`
+    multi:bool|None=None, # Can an image have several classes? By default as the labels and probabilities say
+    thumb:tuple=(240, 135), # Width and height of a picture, pixels
 )->Image.Image: # A contact sheet: right ones framed blue, class by class, and wrong ones orange
     "The most confident right and wrong predictions. Raises `OceanError` if there is none of the kind."
     kinds = {"both": (True, False), "right": (True,), "wrong": (False,)}
@@ -177,9 +186,10 @@ def _mixed_up(
 )->str: # A sentence
     "The commonest mistakes in words."
     if cm.index.name != "true":
-        return ("For each class: the images that have it and were named so or not, and those that don't and were named so or not. "
-                "Blue is right and orange wrong; the color is the share of those that have the class, and of those that don't.")
-    off = [(int(cm.iloc[i, j]), t, s) for i,t in enumerate(cm.index) for j,s in enumerate(cm.columns) if i != j and cm.iloc[i, j]]
+        return ("For each class: the images that have it and were named so or not, and those that don't and were named "
+                "so or not. Blue is right and orange wrong; the color is the share of those that have the class, and "
+                "of those that don't.")
+    off = [(int(n), t, s) for t,row in cm.iterrows() for s,n in row.items() if t != s and n]
     text = "Rows are the truth, columns what the model said; the color is the share of the row."
     if not off: return f"{text}\n\nNo image was named wrongly."
     worst = [f"{t} taken for {s} ({n} of {int(cm.loc[t].sum())})" for n,t,s in sorted(off, key=lambda o: -o[0])[:3]]
@@ -193,50 +203,62 @@ def _explained(
     a = summary.attrs
     chance = .5 if a["multi"] else 1/(classes["support"] > 0).sum()
     what = "(recall + specificity) / 2" if a["multi"] else "recall"
-    rest = images_judged(summary["n"][0], summary["n_all"][0]) + ("" if a["groups"] == "image" else f" in {summary['n_groups'][0]} groups (column {a['groups']})")
-    means = (f"Balanced accuracy is the mean {what} of the classes present, macro F1 the mean of their F1: each class has one voice, however rare. "
-             f"Always giving the same answer would score at most {chance:.2f} in balanced accuracy.")
+    rest = images_judged(summary["n"][0], summary["n_all"][0])
+    if a["groups"] != "image": rest += f" in {summary['n_groups'][0]} groups (column {a['groups']})"
+    means = (f"Balanced accuracy is the mean {what} of the classes present, macro F1 the mean of their F1: each class "
+             "has one voice, however rare. Always giving the same answer would score at most "
+             f"{chance:.2f} in balanced accuracy.")
     return "\n\n".join([f"On {rest}. Intervals: {a['interval']}.", means, *a["notes"]])
 
 def _readable(summary):
     "The summary with words for column names."
-    return summary.drop(columns=["n", "n_all", "n_groups"]).rename(columns={"value_low": "95 % from", "value_high": "to"}).assign(metric=summary["metric"].str.replace("_", " "))
+    out = summary.drop(columns=["n", "n_all", "n_groups"]).assign(metric=summary["metric"].str.replace("_", " "))
+    return out.rename(columns={"value_low": "95 % from", "value_high": "to"})
 
 # %% ../../nbs/67_evaluate.report.ipynb #3f298128
+_SUPPORT = "Support is the number of images that have the class, and groups the number of groups that they come from."
+
 def _sections(preds, df, target, prefix, groups, n_boot, seed, n_examples)->list:
     "The page's sections about one target."
-    classes,summary = scores(preds, df, target, groups, n_boot, seed)
+    classes,summary = classification_scores(preds, df, target, groups, n_boot, seed)
     cm,table = confusion(preds, df, target, summary.attrs["multi"]),match_truth(preds, df, target, groups)
+    shown = classes if classes["note"].any() else classes.drop(columns="note")
+    plot = figure_of(plot_confusion(cm)),"Confusion: counts, and shares as colors"
     out = [(f"{prefix}Scores", _explained(classes, summary), _readable(summary)),
-           (f"{prefix}Classes", "Support is the number of images that have the class, and groups the number of groups that they come from.",
-            classes if classes["note"].any() else classes.drop(columns="note")),
-           (f"{prefix}Confusion", _mixed_up(cm), (figure_of(plot_confusion(cm)), "Confusion: counts, and shares as colors"))]
-    for right,kind,color in ((True, "Right", _RIGHT), (False, "Wrong", _WRONG)) if n_examples else ():
-        rows = _examples(table, right, n_examples).assign(color=color)
-        text = f"The most confident {kind.lower()} predictions"
-        if right and not table.attrs["multi"]: text += ", class by class"
-        text += ", each group's first before any group's second." if table.attrs["groups"] != "image" else "."
-        asked = "the answer that it was least sure of" if right else "the class that it was most wrong about"
-        if table.attrs["multi"]: text += f" The number is the probability of {asked}."
-        out.append((f"{prefix}{kind} examples", text if len(rows) else "There is none.", _sheet(rows) if len(rows) else None))
+           (f"{prefix}Classes", _SUPPORT, shown), (f"{prefix}Confusion", _mixed_up(cm), plot)]
+    for right in (True, False) if n_examples else ():
+        rows = _examples(table, right, n_examples).assign(color=_RIGHT if right else _WRONG)
+        heading = f"{prefix}{'Right' if right else 'Wrong'} examples"
+        if rows.empty: out.append((heading, "There is none.", None))
+        else: out.append((heading, _about_examples(table.attrs, right), _sheet(rows)))
     return out
+
+def _about_examples(attrs, right)->str:
+    "Which examples are shown, in words."
+    text = f"The most confident {'right' if right else 'wrong'} predictions"
+    if right and not attrs["multi"]: text += ", class by class"
+    text += ", each group's first before any group's second." if attrs["groups"] != "image" else "."
+    asked = "the answer that it was least sure of" if right else "the class that it was most wrong about"
+    return text + f" The number is the probability of {asked}."*attrs["multi"]
 
 def scores_report(
     preds:pd.DataFrame, # Predictions
     df:pd.DataFrame, # A manifest with the targets' columns
     path, # The .html file
-    target=None, # Target to judge; all by default
+    target:str|None=None, # Target to judge; all by default
     title:str="Evaluation", # Heading of the page
     intro:str="", # What was evaluated, in a sentence
-    extra=(), # Further sections: (heading, text, items), as `save_page` takes them
-    groups:str="auto", # Column resampled as a whole; as in `scores`
+    extra:list|tuple=(), # Further sections: (heading, text, items), as `save_page` takes them
+    groups:str|None="auto", # Column resampled as a whole; as in `classification_scores`
     n_boot:int=1000, # Resamples
     seed:int=SEED, # Of the resampling
     n_examples:int=8, # Right and wrong examples at most, each; 0 for none
 )->Path: # The file
     "Scores, classes, confusion and examples on one self-contained page. Raises `OceanError` or `ManifestError`."
     names,sections = targets_of(preds, target),[]
-    for name in names: sections += _sections(preds, df, name, f"{name}: " if len(names) > 1 else "", groups, n_boot, seed, n_examples)
+    for name in names:
+        prefix = f"{name}: " if len(names) > 1 else ""
+        sections += _sections(preds, df, name, prefix, groups, n_boot, seed, n_examples)
     return save_page(path, title, [*sections, *extra], intro)
 
 report_page = scores_report # its name in version 0.1

@@ -21,7 +21,7 @@ from .scores import as_matrices, match_truth
 
 # %% ../../nbs/63_evaluate.thresholds.ipynb #3a5bc24a
 def _best_cut(truth, prob, precision, least):
-    "Threshold and the index of its point on the precision-recall curve; None where a precision is not reached."
+    "Threshold and its precision and recall; None where a precision is not reached."
     p,r,cuts = precision_recall_curve(truth, prob)
     p,r = p[:-1],r[:-1]
     if precision is None:
@@ -33,33 +33,50 @@ def _best_cut(truth, prob, precision, least):
         if not len(fine): return None
         k = fine[0]
     below = prob[prob < cuts[k]]
-    return float((cuts[k] + below.max())/2 if len(below) else cuts[k]),float(p[k]),float(r[k]) # halfway to the next image's probability: both are as far from it
+    cut = (cuts[k] + below.max())/2 if len(below) else cuts[k]                          # as far from the next image
+    return float(cut),float(p[k]),float(r[k])
+
+def _check_choice(table, precision, least):
+    "Raise `OceanError` for options or images that no threshold can be chosen with."
+    a = table.attrs
+    if precision is not None and not 0 < precision <= 1: raise OceanError(f"precision={precision}: a share in (0, 1]")
+    if least < 1: raise OceanError(f"least={least}: the images that a precision must rest on; 1 or more")
+    if not a["multi"]:
+        raise OceanError(f"{a['target']}: an image has one class, so there is no threshold to choose "
+                         "(to say nothing below a score: abstain_threshold)")
+    if a["n_train"]:
+        raise OceanError(f"{a['n_train']} of {len(table)} images trained the model, which is surer of them than of any "
+                         "others; choose thresholds on images that did not, such as the validation part")
 
 def choose_thresholds(
     preds:pd.DataFrame, # Predictions of images that trained nothing, calibrated if the model is to be
     df:pd.DataFrame, # A manifest with the target's column
-    target=None, # A multi-label target; the only one by default
-    precision:float=None, # For each class the lowest threshold that reaches this precision, in (0, 1]; None for the best F1
+    target:str|None=None, # A multi-label target; the only one by default
+    precision:float|None=None, # For each class the lowest threshold of this precision, in (0, 1]; None for the best F1
     least:int=5, # Images that must be named for a precision to count
-)->pd.DataFrame: # Indexed by class: threshold, precision, recall, f1, there and known (images); `thresholds={target: table["threshold"]}` for `save_bundle` and `predict_table`
-    "From which probability each class counts as there. Raises `OceanError` for training images, a class with one kind of image alone, or a precision that is not reached."
-    if precision is not None and not 0 < precision <= 1: raise OceanError(f"precision={precision}: a share in (0, 1]")
-    if least < 1: raise OceanError(f"least={least}: the images that a precision must rest on; 1 or more")
+)->pd.DataFrame: # Indexed by class: threshold, precision, recall, f1, there and known (images)
+    """From which probability each class counts as there: `{target: table["threshold"]}` is what `save_bundle` and
+    `predict_table` take as `thresholds`. Raises `OceanError`, also for a precision that is not reached."""
     table = match_truth(preds, df, target, "none")
+    _check_choice(table, precision, least)
     t,classes = table.attrs["target"],table.attrs["classes"]
-    if not table.attrs["multi"]: raise OceanError(f"{t}: an image has one class, the likeliest; there is no threshold to choose (to say nothing below a score: abstain_threshold)")
-    if n := table.attrs["n_train"]: raise OceanError(f"{n} of {len(table)} images trained the model, which is surer of them than of any others; choose thresholds on images that did not, such as the validation part")
     truth,_,prob = as_matrices(table)
     rows,short = [],[]
     for c,y,p in zip(classes, truth.T, prob.T):
         known = ~np.isnan(y)
         y,p = y[known],p[known]
-        if len(np.unique(y)) < 2: raise OceanError(f"{t}: {c} is {'there in' if len(y) and y[0] else 'absent from'} all {len(y)} images of which it is known; label some {'without' if len(y) and y[0] else 'with'} it, or leave its threshold at 0.5")
+        if len(np.unique(y)) < 2:
+            is_there,other = ("there in", "without") if len(y) and y[0] else ("absent from", "with")
+            raise OceanError(f"{t}: {c} is {is_there} all {len(y)} images of which it is known; "
+                             f"label some {other} it, or leave its threshold at 0.5")
         cut = _best_cut(y, p, precision, least)
         if cut is None: short.append(f"{c} (at most {_reachable(y, p, least):.2f})")
-        else: rows.append((cut[0], *cut[1:], 2*cut[1]*cut[2]/max(cut[1] + cut[2], 1e-12), int(y.sum()), len(y)))
-    if short: raise OceanError(f"{t}: a precision of {precision:g} is not reached on {least} images or more by {', '.join(short)}; wish for less, or label more")
-    return pd.DataFrame(rows, pd.Index(classes, name="class"), ["threshold", "precision", "recall", "f1", "there", "known"])
+        else: rows.append((*cut, 2*cut[1]*cut[2]/max(cut[1] + cut[2], 1e-12), int(y.sum()), len(y)))
+    if short:
+        raise OceanError(f"{t}: a precision of {precision:g} is not reached on {least} images or more by "
+                         f"{', '.join(short)}; wish for less, or label more")
+    columns = ["threshold", "precision", "recall", "f1", "there", "known"]
+    return pd.DataFrame(rows, pd.Index(classes, name="class"), columns)
 
 def _reachable(truth, prob, least):
     "The highest precision of `least` images or more."
@@ -70,15 +87,18 @@ def _reachable(truth, prob, least):
 # %% ../../nbs/63_evaluate.thresholds.ipynb #8d72ec37
 def cooccurrence(
     df:pd.DataFrame, # A manifest
-    target, # A target, or several
-    classes=None, # Order of a single target's classes, or {target: classes}; by default those found, sorted
-)->pd.DataFrame: # Classes x classes: images that have both; on the diagonal, that have the class. `attrs["of"]`: images that have the row's class and of which the column's is known
-    "How often labels stand together. Raises `ManifestError` for a column that isn't there, or labels outside `classes`."
+    target:str|list, # A target, or several
+    classes:list|dict|None=None, # Order of a single target's classes, or {target: classes}; by default sorted
+)->pd.DataFrame: # Classes x classes: images that have both; on the diagonal, that have the class
+    """How often labels stand together; `attrs["of"]`: images that have the row's class and of which the column's is
+    known. Raises `ManifestError` for a column that isn't there, or labels outside `classes`."""
     targets = listify(target)
     if not targets: raise OceanError("cooccurrence: no target; name one column or several")
-    order = classes if isinstance(classes, dict) else {} if classes is None else {targets[0]: list(classes)}
-    if classes is not None and (odd := [t for t in order if t not in targets] or targets[1:]*(not isinstance(classes, dict))):
-        raise OceanError(f"cooccurrence: classes= for {', '.join(map(str, odd))}; the targets are {', '.join(targets)}: give {{target: classes}}")
+    order = {} if classes is None else classes if isinstance(classes, dict) else {targets[0]: classes}
+    if not isinstance(classes, (dict, type(None))) and len(targets) > 1:
+        raise OceanError(f"cooccurrence: classes= of which target? Give {{target: classes}} for {', '.join(targets)}")
+    if odd := [t for t in order if t not in targets]:
+        raise OceanError(f"cooccurrence: classes= for {', '.join(odd)}, but the targets are {', '.join(targets)}")
     parts = {t: list(order[t]) if t in order else classes_of(df, t) for t in targets}
     Y = np.concatenate([label_matrix(df, t, cs) for t,cs in parts.items()], axis=1)
     names = [c if len(targets) == 1 else f"{t}: {c}" for t,cs in parts.items() for c in cs]

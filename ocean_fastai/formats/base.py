@@ -6,16 +6,15 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/formats.base.html.md"""
 
 # %% auto #0
 __all__ = ['Format', 'register', 'formats', 'format_of', 'read_annotations', 'convert', 'report_table', 'print_report', 'decoded',
-           'parsed', 'entry', 'four_numbers', 'find_image', 'image_folders', 'locate_images', 'size_and_turn',
-           'annotation_tables', 'checked_to_write', 'lost_columns', 'read_table', 'write_table']
+           'parsed', 'entry', 'four_numbers', 'size_and_turn', 'annotation_tables', 'checked_to_write', 'lost_columns']
 
 # %% ../../nbs/20_formats.base.ipynb #f0200002
 import importlib
 import json
 import os
 import pkgutil
-import unicodedata
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,14 +22,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
+from fastcore.basics import listify
 from PIL import Image
 
 from ..core import BoxError, ImageError, canonical
 from ..geometry import exif_mapping
 from ..images import IMAGE_FORMATS, image_size
-from ..data.manifest import few, image_paths, save_manifest
-from ..data.sources import manifest_from_csv
-from ..data.boxes import BOX_COLUMNS, check_boxes, image_sizes
+from ..data.manifest import few
+from ..data.boxes import BOX_COLUMNS, check_boxes
 
 # %% ../../nbs/20_formats.base.ipynb #f0200006
 @dataclass(frozen=True)
@@ -38,10 +37,10 @@ class Format:
     "A format of annotation files: how to know it, read it and write it"
     name:str # As in `format=`
     about:str # One line
-    read:callable # `read(path, images=None, classes=None, outside="error")` -> manifest, boxes, report
-    write:callable=None # `write(manifest, boxes, path, classes=None)` -> report; None where it can only be read
-    recognizes:callable=None # Path -> is it of this format?
-    suffix:str=None # Of the file that is written; None for a folder
+    read:Callable # `read(path, images=None, classes=None, outside="error")` -> manifest, boxes, report
+    write:Callable|None=None # `write(manifest, boxes, path, classes=None)` -> report; None where it can only be read
+    recognizes:Callable|None=None # Path -> is it of this format?
+    suffix:str|None=None # Of the file that is written; None for a folder
 
 _FORMATS = {}
 
@@ -56,17 +55,18 @@ def register(
 @lru_cache(1)
 def _load_modules():
     "Import all modules of this package, which register their formats"
-    package = __name__.rpartition(".")[0] if "." in __name__ else "ocean_fastai.formats"
-    for module in pkgutil.iter_modules(importlib.import_module(package).__path__): importlib.import_module(f"{package}.{module.name}")
+    package = importlib.import_module("ocean_fastai.formats")
+    for module in pkgutil.iter_modules(package.__path__): importlib.import_module(f"{package.__name__}.{module.name}")
 
 def formats()->pd.DataFrame: # `name`, `about`, `reads`, `writes`; a row a format
     "The formats that can be read and written."
     _load_modules()
-    return pd.DataFrame([{"name": f.name, "about": f.about, "reads": True, "writes": f.write is not None} for f in _FORMATS.values()])
+    return pd.DataFrame([(f.name, f.about, True, f.write is not None) for f in _FORMATS.values()],
+                        columns=["name", "about", "reads", "writes"])
 
 def format_of(
     path, # A file or folder
-    name:str=None, # Of a format; by default the one that recognizes the file
+    name:str|None=None, # Of a format; by default the one that recognizes the file
 )->Format: # One of `formats()`
     "The format of a file, by its name or by looking into it. Raises `BoxError` for one that isn't known."
     _load_modules()
@@ -76,13 +76,14 @@ def format_of(
     if not os.path.exists(path): raise BoxError(f"{path}: no such file or folder")
     known = [f for f in _FORMATS.values() if f.recognizes and f.recognizes(Path(path))]
     if len(known) == 1: return known[0]
-    what = f"could be {' or '.join(f.name for f in known)}" if known else f"is in no format that is known ({', '.join(_FORMATS)})"
+    what = f"is in no format that is known ({', '.join(_FORMATS)})"
+    if known: what = f"could be {' or '.join(f.name for f in known)}"
     raise BoxError(f"{path}: {what}; name one with format=")
 
 # %% ../../nbs/20_formats.base.ipynb #f0200010
 def read_annotations(
     path, # A file or folder
-    format:str=None, # Name of its format; by default found out by looking into it
+    format:str|None=None, # Name of its format; by default found out by looking into it
     images=None, # Folder that image names start from; by default looked for in the usual places
     classes=None, # Classes to keep, in this order; by default all
     outside:str="error", # Boxes that reach outside their images: "error" or "clip"
@@ -94,23 +95,27 @@ def read_annotations(
 def convert(
     source, # Annotations to read: a file or folder
     path, # File or folder to write
-    format:str=None, # Name of the format to write; by default by the suffix of `path`
-    source_format:str=None, # Name of the format to read; by default found out by looking into it
+    format:str|None=None, # Name of the format to write; by default by the suffix of `path`
+    source_format:str|None=None, # Name of the format to read; by default found out by looking into it
     images=None, # Folder that image names of `source` start from; by default looked for in the usual places
     classes=None, # Classes to keep, in this order; by default all
     outside:str="clip", # Boxes that reach outside their images: "clip" or "error"
 )->pd.DataFrame: # Report: `step` (read or write), `n`, `what`
-    "Annotations from one format to another, with a report of what got lost. Raises `BoxError`, or `OceanError` if `path` is taken."
+    "Annotations from one format to another, with a report of what got lost. Raises `OceanError`."
     _load_modules()
+    writable = {f.name: f.suffix for f in _FORMATS.values() if f.write}
     if format is None:
-        named = [f.name for f in _FORMATS.values() if f.write and f.suffix and f.suffix == Path(path).suffix.lower()]
-        if len(named) != 1: raise BoxError(f"{path}: its name doesn't tell the format to write; give format= ({', '.join(f.name for f in _FORMATS.values() if f.write)})")
-        format = named[0]
+        format = next((name for name,suffix in writable.items() if suffix and suffix == Path(path).suffix.lower()),
+                      None)
+    if format is None:
+        raise BoxError(f"{path}: its name doesn't tell the format to write; give format= ({', '.join(writable)})")
     target = format_of(path, format)
-    if target.write is None: raise BoxError(f"{format} can only be read; write {', '.join(f.name for f in _FORMATS.values() if f.write)}")
-    if os.path.realpath(source) == os.path.realpath(path): raise BoxError(f"{path}: is the source itself; choose another name")
+    if target.write is None: raise BoxError(f"{format} can only be read; write {', '.join(writable)}")
+    if os.path.realpath(source) == os.path.realpath(path):
+        raise BoxError(f"{path}: is the source itself; choose another name")
     manifest,boxes,read = read_annotations(source, source_format, images, classes, outside)
-    report = pd.concat([read.assign(step="read"), target.write(manifest, boxes, path).assign(step="write")], ignore_index=True)
+    report = pd.concat([read.assign(step="read"), target.write(manifest, boxes, path).assign(step="write")],
+                       ignore_index=True)
     return report[["step", "n", "what"]]
 
 # %% ../../nbs/20_formats.base.ipynb #f0200015
@@ -155,7 +160,8 @@ def entry(
     "What stands under a key, if it is of the right kind and not empty. Raises `BoxError`."
     if not isinstance(table, dict): raise BoxError(f"{where}: should be a table with the key {key!r}")
     value = table.get(key)
-    if not value or not isinstance(value, kind): raise BoxError(f"{where}: {key!r} is missing, empty or of the wrong kind: {value!r}")
+    if not value or not isinstance(value, kind):
+        raise BoxError(f"{where}: {key!r} is missing, empty or of the wrong kind: {value!r}")
     return value
 
 def four_numbers(
@@ -167,66 +173,11 @@ def four_numbers(
     return out if len(out) == 4 else [np.nan]*4
 
 # %% ../../nbs/20_formats.base.ipynb #f0200021
-def find_image(
-    folder, # Where names start
-    name:str, # As an annotation file writes it
-)->str|None: # As it is called on disk, with forward slashes; None if absent
-    "An image by its name, or one that differs in slashes, in letter case of its suffix, or in how accents are composed."
-    for n in dict.fromkeys((name, name.replace("\\", "/"))):
-        if os.path.isfile(os.path.join(folder, n)): return n
-    place,base = os.path.split(name.replace("\\", "/"))
-    found = _names_in(os.path.join(folder, place)).get(_name_key(base), ())
-    return os.path.join(place, found[0]).replace(os.sep, "/") if len(found) == 1 else None
-
-def _name_key(name):
-    stem,suffix = os.path.splitext(unicodedata.normalize("NFC", name))
-    return stem + suffix.lower()
-
-def _names_in(folder):
-    "The files in a folder by what their names have in common with other spellings"
-    try: return _listed_names(os.path.abspath(folder), os.stat(folder).st_mtime_ns)
-    except (OSError, ValueError): return {}
-
-@lru_cache(64)
-def _listed_names(folder, changed):
-    out = {}
-    for name in sorted(os.listdir(folder)): out.setdefault(_name_key(name), []).append(name)
-    return out
-
-def image_folders(
-    path, # The annotation file
-)->list: # Absolute folders
-    "Where the images of an annotation file may lie: beside it, in `images` or `data`, or in these beside its folder, by split as well."
-    home,stem = os.path.dirname(os.path.abspath(path)),Path(path).stem
-    split = stem.rpartition("_")[2] # instances_train2017, person_keypoints_val2017
-    near = (".", "images", "data", f"images/{split}", split)
-    return list(dict.fromkeys(os.path.normpath(os.path.join(home, up, n)) for up in (".", "..") for n in near))
-
-def locate_images(
-    names, # As the annotation file writes them
-    path, # The annotation file
-    images=None, # The folder that names start from; by default the first of the usual ones that has most of them
-)->tuple: # Folder, names as they are on disk, and a report's rows on those that are absent
-    "Where images lie, and what they are called there."
-    names,best = list(names),None
-    if images is not None and not os.path.isdir(images): raise BoxError(f"images={str(images)!r}: no such folder")
-    roots = [os.path.abspath(images)] if images is not None else [f for f in image_folders(path) if os.path.isdir(f)]
-    for root in roots:
-        found = [find_image(root, n) or (find_image(root, n.replace("\\", "/").rpartition("/")[2]) if images is not None else None) for n in names]
-        hits = sum(f is not None for f in found)
-        if best is None or hits > best[0]: best = hits,root,found
-        if hits == len(names): break
-    hits,root,found = best if best and best[0] else (0, roots[0] if roots else os.path.dirname(os.path.abspath(path)), [None]*len(names))
-    absent = [n for n,f in zip(names, found) if f is None]
-    row = len(absent),f"{len(absent)} of {len(names)} images aren't there: {few(absent)} (looked in {few(roots)}); name their folder with images="
-    return root,[f or n.replace("\\", "/") for n,f in zip(names, found)],[row]
-
-# %% ../../nbs/20_formats.base.ipynb #f0200024
 def size_and_turn(
     path, # An image
     size, # Width and height that annotations tell, pixels; None where they don't
-)->tuple: # Width and height as a person sees it; a `Mapping` from the annotations' pixels, or None where they are the same
-    "An image's size, checked against its annotations'. Raises `BoxError` if they differ, `ImageError` if neither is known."
+)->tuple: # Width and height as a person sees it; a `Mapping` from the annotations' pixels, or None for the same
+    "An image's size, checked. Raises `BoxError` if its annotations' differs, `ImageError` if neither is known."
     size = tuple(int(n) for n in size if isinstance(n, (int, float)) and n > 0)
     try: seen = image_size(path)
     except ImageError:
@@ -238,14 +189,14 @@ def size_and_turn(
     raise BoxError(f"{path}: has {seen[0]}x{seen[1]} pixels, but was annotated at {size[0]}x{size[1]}, "
                    "so its boxes would lie wrong; use the image that was annotated")
 
-# %% ../../nbs/20_formats.base.ipynb #f0200027
+# %% ../../nbs/20_formats.base.ipynb #f0200024
 _XY = list(BOX_COLUMNS[2:6])
 
 def annotation_tables(
     file, # The file, for errors
     folder, # Where the images' paths start
     images, # A dict an image: `path`, `width`, `height`, and what else is known
-    boxes, # A dict a box: `path`, `label`, `x0`, `y0`, `x1`, `y1`, what else is known, and `where` it stands in its file
+    boxes, # A dict a box: `path`, `label`, `x0`, `y0`, `x1`, `y1`, `where` it stands in the file, what else is known
     names, # The classes that the file knows
     classes=None, # Classes to keep, in this order; by default all
     outside:str="error", # Boxes that reach outside their images: "error" or "clip"
@@ -259,8 +210,9 @@ def annotation_tables(
     if (twice := manifest["path"][manifest["path"].duplicated()]).any():
         raise BoxError(f"{file}: {few(twice)}: more than once among the images; keep one")
     known = list(dict.fromkeys(map(canonical, names)))
-    wanted = known if classes is None else list(dict.fromkeys(canonical(c) for c in ([classes] if isinstance(classes, str) else classes)))
-    if odd := [c for c in wanted if c not in known]: raise BoxError(f"{file}: no class {few(odd)}; its classes are {', '.join(known)}")
+    wanted = known if classes is None else list(dict.fromkeys(map(canonical, listify(classes))))
+    if odd := [c for c in wanted if c not in known]:
+        raise BoxError(f"{file}: no class {few(odd)}; its classes are {', '.join(known)}")
     boxes = _with_columns(boxes).set_index("where")
     boxes["label"] = boxes["label"].map(canonical)
     boxes = boxes[boxes["label"].isin(wanted)]
@@ -271,8 +223,10 @@ def annotation_tables(
     boxes,unboxed = _whole_boxes(boxes, manifest, outside, rows)
     boxes = check_boxes(boxes, manifest)
     used = set(boxes["label"])
-    if empty := [c for c in wanted if c not in used]: rows.append((len(empty), f"no box of {', '.join(empty)}: left out of the classes"))
-    boxes.attrs.update(folder=manifest.attrs["folder"], classes=[c for c in wanted if c in used], **({"unboxed": unboxed} if unboxed else {}))
+    if empty := [c for c in wanted if c not in used]:
+        rows.append((len(empty), f"no box of {', '.join(empty)}: left out of the classes"))
+    boxes.attrs.update(folder=manifest.attrs["folder"], classes=[c for c in wanted if c in used])
+    if unboxed: boxes.attrs["unboxed"] = unboxed
     return manifest, boxes, report_table(rows)
 
 def _with_columns(boxes):
@@ -290,18 +244,20 @@ def _whole_boxes(boxes, manifest, outside, rows):
     spoilt = ~np.isfinite(xy).all(1) | (xy[:, :2] >= xy[:, 2:]).any(1)
     if outside == "clip": spoilt |= (cut[:, :2] >= cut[:, 2:]).any(1)
     if n := int(spoilt.sum()):
-        bad = boxes[spoilt]
-        named = few([f"{p}: {label} at {', '.join(f'{v:.6g}' for v in at)} ({i})" for p,label,at,i in zip(bad["path"], bad["label"], xy[spoilt][:4], bad.index)])
-        more = f" and {n - 4} more" if n > 4 else ""
-        rows.append((n, f"{n} of {len(boxes)} boxes have no area in their image and are left out, but their class counts as seen there: {named}{more}"))
+        bad = zip(boxes["path"][spoilt], boxes["label"][spoilt], xy[spoilt], boxes.index[spoilt])
+        named = few([f"{path}: {label} at {', '.join(f'{v:.6g}' for v in at)} ({where})" for path,label,at,
+                     where in bad])
+        what = f"{n} of {len(boxes)} boxes have no area in their image and are left out"
+        rows.append((n, f"{what}, but their class counts as seen there: {named}"))
     unboxed = sorted({(p, label) for p,label in zip(boxes["path"][spoilt], boxes["label"][spoilt]) if label})
     boxes,xy,cut = boxes[~spoilt].copy(),xy[~spoilt],cut[~spoilt]
     if outside == "clip" and len(boxes):
-        if n := int((np.abs(cut - xy).max(1) > .01).sum()): rows.append((n, f"{n} of {len(boxes)} boxes reached outside their image and are cut at its edge"))
+        n = int((np.abs(cut - xy).max(1) > .01).sum())
+        rows.append((n, f"{n} of {len(boxes)} boxes reached outside their image and are cut at its edge"))
         boxes[_XY] = cut
     return boxes,[list(pair) for pair in unboxed]
 
-# %% ../../nbs/20_formats.base.ipynb #f0200030
+# %% ../../nbs/20_formats.base.ipynb #f0200027
 def checked_to_write(
     manifest:pd.DataFrame, # Every image, also those without a box
     boxes:pd.DataFrame, # Their boxes
@@ -321,44 +277,8 @@ def lost_columns(
     "What a format has no place for: columns that hold something."
     out = []
     for c in table.columns:
-        filled = 0 if c in kept else sum(not (v is None or isinstance(v, str) and not v or isinstance(v, float) and v != v) for v in table[c])
+        if c in kept: continue
+        filled = sum(not (v is None or isinstance(v,
+                                                  str) and not v or isinstance(v, float) and v != v) for v in table[c])
         out.append((filled, f"the column `{c}` is not written ({filled} of {len(table)} {what} have it)"))
     return out
-
-# %% ../../nbs/20_formats.base.ipynb #f0200032
-def read_table(
-    path, # A CSV or Parquet file of boxes
-    images=None, # Folder that image names start from; by default looked for in the usual places
-    classes=None, # Classes to keep, in this order; by default all
-    outside:str="error", # Boxes that reach outside their images: "error" or "clip"
-)->tuple: # Manifest of the images that have a box, boxes, report
-    "A table of boxes, as `save_manifest` writes one. Raises `BoxError`, or `ManifestError` for no table."
-    boxes = check_boxes(manifest_from_csv(path, target=[c for c in ("label",)]))
-    root,names,rows = locate_images(boxes["path"].unique(), path, images)
-    boxes = boxes.assign(path=boxes["path"].map(dict(zip(boxes["path"].unique(), names))), where=[f"row {i}" for i in range(len(boxes))])
-    df = boxes[[c for c in ("path", "video", "group") if c in boxes]].drop_duplicates("path", ignore_index=True)
-    df.attrs["folder"] = root
-    df[["width", "height"]] = image_sizes(df)
-    known = sorted(boxes["label"].unique())
-    return annotation_tables(path, root, df.to_dict("records"), boxes.to_dict("records"), known, classes, outside, rows)
-
-def write_table(
-    manifest:pd.DataFrame, # Every image
-    boxes:pd.DataFrame, # Their boxes
-    path, # A file that ends in .csv or .parquet
-    classes=None, # Classes allowed; by default `boxes.attrs["classes"]`, else those of the boxes
-)->pd.DataFrame: # Report
-    "Write a table of boxes. Raises `BoxError`."
-    boxes,_,rows = checked_to_write(manifest, boxes, classes)
-    save_manifest(boxes, path)
-    empty = len(manifest) - boxes["path"].nunique()
-    return report_table([*rows, (empty, f"{empty} of {len(manifest)} images have no box, so they are not in the table"),
-                         *lost_columns(manifest, ("path", "width", "height", *boxes.columns), "images")])
-
-register(Format("csv", "a table with a row a box: path, label, x0, y0, x1, y1", read_table, write_table,
-                lambda path: path.suffix.lower() == ".csv" and {"path", "label", "x0", "y0", "x1", "y1"} <= _csv_columns(path), ".csv"))
-
-def _csv_columns(path):
-    "The names in a file's first line"
-    with open(path, "rb") as f: first = decoded(f.readline(10_000)[:10_000])
-    return {c.strip().strip('"') for c in first.replace(";", ",").replace("\t", ",").split(",")}

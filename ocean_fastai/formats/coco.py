@@ -16,12 +16,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from fastcore.basics import listify
 
 from ..core import BoxError, atomic_path, canonical, renamed
+from ..data.locate import image_folders, locate_images
 from ..data.manifest import few, image_paths
 from ..data.boxes import BOX_COLUMNS, image_sizes
-from .base import (Format, annotation_tables, checked_to_write, decoded, entry, four_numbers, image_folders, locate_images,
-    parsed, print_report, register, report_table, size_and_turn)
+from .base import (Format, annotation_tables, checked_to_write, decoded, entry, four_numbers,
+                                       parsed,
+    print_report, register, report_table, size_and_turn)
 
 # %% ../../nbs/21_formats.coco.ipynb #f0210005
 def is_coco(
@@ -34,7 +37,8 @@ def recognizes(
     path:Path, # A file
 )->bool: # Is it COCO?
     "Is this a JSON file with a list `images`?"
-    return is_coco(path) and path.is_file() and re.search(r'^\s*\{.*"images"\s*:\s*\[', decoded(path.read_bytes()), re.S) is not None
+    return is_coco(path) and path.is_file() and re.search(r'^\s*\{.*"images"\s*:\s*\[', decoded(path.read_bytes()),
+                                                          re.S) is not None
 
 # %% ../../nbs/21_formats.coco.ipynb #f0210010
 _IMAGE_KEYS = {"id", "file_name", "path", "width", "height", "cached", "error", "image_id", "where"}
@@ -84,13 +88,14 @@ def read(
     classes=None, # Classes to keep, in this order; by default all
     outside:str="error", # Boxes that reach outside their images: "error" or "clip"
 )->tuple: # Manifest, boxes, report
-    "Images and boxes of a COCO file. Raises `BoxError`, or `ImageError` where an image's size is in neither the file nor the image."
+    "Images and boxes of a COCO file. Raises `BoxError`, or `ImageError` where an image's size can't be had."
     data,listed,categories,notes = _listed(path, "images", "categories", "annotations")
     by_id,cats = (_by_id(entries, key, path) for entries,key in ((listed, "images"), (categories, "categories")))
     folder,table,rows = _image_rows(path, listed, images)
     places = {}
     for row,im in zip(table, listed):
-        (row["width"],row["height"]),turn = size_and_turn(os.path.join(folder, row["path"]), (im.get("width"), im.get("height")))
+        (row["width"],row["height"]),turn = size_and_turn(os.path.join(folder, row["path"]),
+                                                          (im.get("width"), im.get("height")))
         places[im["id"]] = row["path"],turn
     names = [entry(c, "name", str, f"{path}: category {c['id']!r}") for c in categories]
     boxes,round_polygon = [],0
@@ -104,14 +109,16 @@ def read(
         box,kept = _box_of(a)
         round_polygon += "bbox" not in a and box[0] == box[0]
         if turn and box[2] > box[0] and box[3] > box[1]: box = turn.boxes([box])[0].tolist()
-        boxes.append({"where": f"annotation {i!r}", "path": name, "label": label, "x0": box[0], "y0": box[1], "x1": box[2], "y1": box[3],
+        boxes.append({"where": f"annotation {i!r}", "path": name, "label": label, "x0": box[0], "y0": box[1],
+                      "x1": box[2], "y1": box[3],
                       "score": a.get("score"), "annotator": a.get("annotator"), "crowd": bool(a.get("iscrowd")),
                       **({} if numbered else {"annotation_id": a.get("id")}), **kept, **_extras(a, _TAKEN)})
     rows.append((round_polygon, f"{round_polygon} polygons have no bbox: the box round them is taken"))
     about = _about_file(data, classes, rows)
     manifest,boxes,report = annotation_tables(path, folder, table, boxes, names, classes, outside, rows)
     boxes.attrs["coco"] = about
-    return manifest[["path", "width", "height", *(c for c in manifest if c not in ("path", "width", "height"))]], boxes, report
+    return manifest[["path", "width", "height",
+                     *(c for c in manifest if c not in ("path", "width", "height"))]], boxes, report
 
 @renamed(folder="images")
 def read_coco(
@@ -120,13 +127,14 @@ def read_coco(
     classes=None, # Classes to keep, in this order; by default all
     outside:str="error", # Boxes that reach outside their images: "error" or "clip"
 )->tuple: # Manifest (`path`, `width`, `height`, further keys of the images) and boxes
-    "Images and boxes of a COCO file; prints what was left out. Raises `BoxError`, or `ImageError` where an image's size can't be had."
+    "Images and boxes of a COCO file; prints what was left out. Raises `BoxError`, `ImageError`."
     manifest,boxes,report = read(path, images, classes, outside)
     print_report(report)
     return manifest, boxes
 
 # %% ../../nbs/21_formats.coco.ipynb #f0210013
-_TAKEN = {"id", "image_id", "category_id", "bbox", "area", "segmentation", "iscrowd", "where", "crowd", "annotation_id", *BOX_COLUMNS}
+_TAKEN = {"id", "image_id", "category_id", "bbox", "area", "segmentation", "iscrowd", "where", "crowd", "annotation_id",
+          *BOX_COLUMNS}
 
 def _by_id(entries, key, path):
     "Entries by their ids, and by the same ids written otherwise (1, 1.0, \"1\") where that is unambiguous"
@@ -134,7 +142,9 @@ def _by_id(entries, key, path):
     for n,e in enumerate(entries, 1):
         i = e.get("id") if isinstance(e, dict) else None
         if not isinstance(i, (int, float, str)): raise BoxError(f"{path}: number {n} of {key} has no id")
-        if i in out: raise BoxError(f"{path}: two of {key} have the id {i!r}: {json.dumps(out[i])[:150]} and {json.dumps(e)[:150]}")
+        if i in out:
+            both = f"{json.dumps(out[i])[:150]} and {json.dumps(e)[:150]}"
+            raise BoxError(f"{path}: two of {key} have the id {i!r}: {both}")
         out[i] = e
         plain.setdefault(_plain_id(i), []).append(e)
     return {**{i: es[0] for i,es in plain.items() if len(es) == 1}, **out}
@@ -152,11 +162,12 @@ def _looked_up(known, i, key, where):
     raise BoxError(f"{where}: {key} {i!r} isn't there; known are {few(known, 10)}")
 
 def _box_of(note):
-    "An annotation's box (NaN where there is none), and what else belongs to its shape: polygons, their area, the box as it was"
+    "An annotation's box (NaN where there is none), and what belongs to its shape: polygons, area, the box as it was"
     x,y,w,h = four_numbers(note.get("bbox"))
     parts = note.get("segmentation")
     if not (w > 0 and h > 0) and isinstance(parts, list) and parts:
-        try: points = np.concatenate([np.reshape(np.asarray(p, float), (-1, 2)) for p in (parts if isinstance(parts[0], list) else [parts])])
+        parts_of = parts if isinstance(parts[0], list) else [parts]
+        try: points = np.concatenate([np.reshape(np.asarray(p, float), (-1, 2)) for p in parts_of])
         except (TypeError, ValueError): points = np.zeros((0, 2))
         if len(points): (x,y),(w,h) = points.min(0).tolist(),np.ptp(points, 0).tolist()
     area,kept = note.get("area"),{}
@@ -171,7 +182,9 @@ def _about_file(data, classes, rows):
     rows.append((len(large), f"{few(large)}: too large to be carried along, so it would not be written again"))
     cats = {}
     for c in data["categories"]: cats.setdefault(canonical(c["name"]), c)
-    wanted = cats if classes is None else [canonical(c) for c in ([classes] if isinstance(classes, str) else classes)]
+    n = len(data["categories"]) - len(cats)
+    rows.append((n, f"{n} categories have the name of another one, and are one class with it"))
+    wanted = cats if classes is None else map(canonical, listify(classes))
     return {**{k: v for k,v in about.items() if k not in large}, "categories": [cats[c] for c in wanted if c in cats]}
 
 # %% ../../nbs/21_formats.coco.ipynb #f0210018
@@ -179,7 +192,7 @@ def write(
     manifest:pd.DataFrame, # Every image, also those without a box
     boxes:pd.DataFrame, # Their boxes
     path, # The JSON file to write
-    classes=None, # Categories in this order; by default those of the file that was read, else `boxes.attrs["classes"]`, else sorted
+    classes=None, # Categories in this order; by default those of the file read, else the boxes' classes
     images=None, # Folder that `file_name`s start from; by default the file's, or `images` beside it
 )->pd.DataFrame: # Report
     "Write images and boxes as COCO. Raises `BoxError`, or `ImageError` where a size can't be had."
@@ -191,17 +204,17 @@ def write(
     listed,image_ids = _images_to_write(manifest, path, images, rows)
     notes = _notes_to_write(checked, manifest, image_ids, dict(zip(names, (c["id"] for c in cats))), rows)
     data = {**about, "images": listed, "annotations": notes, "categories": cats}
-    with atomic_path(path) as temp: temp.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+    with atomic_path(path) as temp: temp.write_text(json.dumps(data, ensure_ascii=False, default=str), encoding="utf-8")
     return report_table(rows)
 
 def write_coco(
     manifest:pd.DataFrame, # Every image, also those without a box
     boxes:pd.DataFrame, # Their boxes
     path, # The JSON file to write
-    classes=None, # Categories in this order; by default those of the file that was read, else `boxes.attrs["classes"]`, else sorted
+    classes=None, # Categories in this order; by default those of the file read, else the boxes' classes
     images=None, # Folder that `file_name`s start from; by default the file's, or `images` beside it
 )->Path: # The same
-    "Write images and boxes as COCO; prints what COCO can't carry. Raises `BoxError`, or `ImageError` where a size can't be had."
+    "Write images and boxes as COCO; prints what COCO can't carry. Raises `BoxError`, `ImageError`."
     print_report(write(manifest, boxes, path, classes, images))
     return Path(path)
 
@@ -221,18 +234,23 @@ def _ids(table, column, rows):
     ids = table[column].tolist() if column in table else []
     ids = [int(i) if isinstance(i, (float, np.integer)) and i == i and float(i).is_integer() else i for i in ids]
     if ids and len({i for i in ids if isinstance(i, (int, str)) and i != ""}) == len(ids): return ids
-    if ids: rows.append((len(ids), f"some of {len(ids)} cells of `{column}` are empty or repeated, so all are numbered anew"))
+    if ids:
+        rows.append((len(ids),
+                     f"some of {len(ids)} cells of `{column}` are empty or repeated, so all are numbered anew"))
     return list(range(1, len(table) + 1))
 
 def _file_names(files, path, images, rows):
     "The images' names in the file: below a folder where the reader looks, else relative, else absolute"
     home = os.path.dirname(os.path.abspath(path))
-    roots = [os.path.abspath(images)] if images is not None else [home] + [f for f in image_folders(path) if f not in (home, os.path.dirname(home))]
+    roots = [os.path.abspath(images)] if images is not None else [home] + [f for f in image_folders(path)
+                                                                           if f not in (home, os.path.dirname(home))]
     for root in roots:
         if all(f.is_relative_to(root) for f in files): return [f.relative_to(root).as_posix() for f in files]
-    near = [len(Path(os.path.commonpath([roots[0], f])).parts) > 1 if f.anchor == Path(roots[0]).anchor else False for f in files]
-    rows.append((near.count(False), f"{near.count(False)} of {len(files)} images share no folder with {path}, so their paths are absolute"))
-    return [Path(os.path.relpath(f, roots[0])).as_posix() if n else str(f) for f,n in zip(files, near)]
+    root = Path(roots[0])
+    near = [f.anchor == root.anchor and len(Path(os.path.commonpath([root, f])).parts) > 1 for f in files]
+    n = near.count(False)
+    rows.append((n, f"{n} of {len(files)} images share no folder with {path}, so their paths are absolute"))
+    return [Path(os.path.relpath(f, root)).as_posix() if n else str(f) for f,n in zip(files, near)]
 
 def _value(cell):
     "A cell as JSON has it; None for an empty one, or one that JSON can't hold"
@@ -276,11 +294,12 @@ def _notes_to_write(boxes, manifest, image_ids, category_ids, rows):
         note = {"id": i, "image_id": image_ids[b["path"]], "category_id": category_ids[b["label"]], "bbox": bbox,
                 "area": bbox[2]*bbox[3], "iscrowd": int(b.get("crowd") is True), **shape}
         notes.append(note | _further(b, taken | {"keypoints"} if moved else taken))
-    rows.append((changed, f"{changed} boxes were changed since they were read, so their polygons, areas and keypoints are not written"))
+    what = "boxes were changed since they were read, so their polygons, areas and keypoints are not written"
+    rows.append((changed, f"{changed} {what}"))
     return notes
 
 def _shape(box, size):
-    "The box as x, y, width, height; polygons and area, which hold while the box is as it was read; and whether it isn't"
+    "The box as x, y, width, height; polygons and area, which hold while the box is as read; and whether it isn't"
     xyxy = box["x0"],box["y0"],box["x1"],box["y1"]
     now = [box["x0"], box["y0"], box["x1"] - box["x0"], box["y1"] - box["y0"]]
     was = box.get("bbox")

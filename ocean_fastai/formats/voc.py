@@ -15,13 +15,15 @@ from pathlib import Path
 
 from ..core import BoxError
 from ..images import IMAGE_SUFFIXES
+from ..data.locate import find_image
 from ..data.manifest import few
-from .base import (Format, annotation_tables, decoded, find_image, four_numbers, parsed, print_report, register, size_and_turn)
+from .base import (Format, annotation_tables, decoded, four_numbers, parsed, print_report, register,
+                                       size_and_turn)
 
 # %% ../../nbs/23_formats.voc.ipynb #f0230007
 def read(
     folder, # Holds the XML files, in sub-folders too
-    images=None, # Where the images are; by default beside the XML file, or in `JPEGImages` or `images` beside its folder
+    images=None, # Folder of the images; by default the XML file's, or `JPEGImages` or `images` beside it
     classes=None, # Classes to keep, in this order; by default all, sorted
     outside:str="error", # Boxes that reach outside their images: "error" or "clip"
     origin:int=0, # 1 for files that count pixels from 1 and include the last, as Pascal's own
@@ -53,12 +55,12 @@ def read(
 
 def read_voc(
     folder, # Holds the XML files, in sub-folders too
-    images=None, # Where the images are; by default beside the XML file, or in `JPEGImages` or `images` beside its folder
+    images=None, # Folder of the images; by default the XML file's, or `JPEGImages` or `images` beside it
     origin:int=0, # 1 for files that count pixels from 1 and include the last, as Pascal's own
     classes=None, # Classes to keep, in this order; by default all, sorted
     outside:str="error", # Boxes that reach outside their images: "error" or "clip"
-)->tuple: # Manifest (`path`, `width`, `height`) and boxes, with `difficult`, `truncated`, `occluded` where a file says so
-    "Images and boxes of Pascal VOC files; prints what was left out. Raises `BoxError`, or `ImageError` where an image's size can't be had."
+)->tuple: # Manifest (`path`, `width`, `height`) and boxes, with `difficult`, `truncated`, `occluded` where told
+    "Images and boxes of Pascal VOC files; prints what was left out. Raises `BoxError`, `ImageError`."
     manifest,boxes,report = read(folder, images, classes, outside, origin)
     print_report(report)
     return manifest, boxes
@@ -66,7 +68,8 @@ def read_voc(
 # %% ../../nbs/23_formats.voc.ipynb #f0230008
 def _xml_files(folder):
     "XML files that aren't hidden, nor in a hidden folder"
-    return sorted(f for f in folder.rglob("*") if f.suffix.lower() == ".xml" and not any(p[0] == "." for p in f.relative_to(folder).parts))
+    return sorted(f for f in folder.rglob("*") if f.suffix.lower() == ".xml"
+                  and not any(p[0] == "." for p in f.relative_to(folder).parts))
 
 def _xml_root(data):
     "The root of an XML file, in encodings that Python knows and the parser doesn't as well"
@@ -84,12 +87,16 @@ def _number(text):
 
 def _voc_image(file, name, images):
     "The image of an XML file: the name that it tells, or its own, in one of the usual places"
-    near = [Path(os.path.abspath(images))] if images else [file.parent, *(file.parents[1]/f for f in ("JPEGImages", "images"))]
+    near = [Path(os.path.abspath(images))] if images else [file.parent,
+                                                           *(file.parents[1]/f for f in ("JPEGImages", "images"))]
     told = name.strip().replace("\\", "/").rpartition("/")[2]
-    for n in dict.fromkeys(n for n in (told, *(f"{stem}{s}" for stem in (told, file.stem) for s in IMAGE_SUFFIXES if stem)) if n):
+    for n in dict.fromkeys(n for n in (told,
+                                       *(f"{stem}{s}" for stem in (told,
+                                                                   file.stem) for s in IMAGE_SUFFIXES if stem)) if n):
         for folder in near:
             if found := find_image(folder, n): return folder/found
-    raise BoxError(f"{file}: its image {name or file.stem} isn't there (looked in {few(near)}); name the folder with images=")
+    looked = f"looked in {few(near)}"
+    raise BoxError(f"{file}: its image {name or file.stem} isn't there ({looked}); name the folder with images=")
 
 def recognizes(
     path:Path, # A folder

@@ -15,12 +15,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
+from fastcore.basics import listify
 
 from ..core import BoxError, OceanError, atomic_folder
 from ..images import IMAGE_SUFFIXES, image_size, list_images
+from ..data.locate import find_image
 from ..data.manifest import SPLIT_NAMES, few, image_paths
 from ..data.boxes import image_sizes
-from ocean_fastai.formats.base import (Format, annotation_tables, checked_to_write, decoded, entry, find_image, lost_columns, parsed, print_report,
+from ocean_fastai.formats.base import (Format, annotation_tables, checked_to_write, decoded, entry, lost_columns,
+                                       parsed, print_report,
     register, report_table)
 
 # %% ../../nbs/22_formats.yolo.ipynb #f0220006
@@ -66,7 +69,8 @@ def read(
         for where,polygon,box in _label_lines(label, names, size, "kpt_shape" in data):
             polygons += polygon
             boxes.append({"where": where, "path": name, **box})
-    if not any(f.is_file() for f in labels): raise BoxError(f"{path}: not one of {len(labels)} images has a label file ({few(sorted(labels), 1)}, ...)")
+    if not any(f.is_file() for f in labels):
+        raise BoxError(f"{path}: not one of {len(labels)} images has a label file ({few(sorted(labels), 1)}, ...)")
     _check_strays(labels)
     rows.append((polygons, f"{polygons} polygons are read as the boxes round them"))
     return annotation_tables(path, home, table, boxes, names.values(), classes, outside, rows)
@@ -77,7 +81,7 @@ def read_yolo(
     outside:str="error", # Boxes that reach outside their images: "error" or "clip"
     images=None, # Folder with the images, where they aren't at the places that the file names
 )->tuple: # Manifest (`path`, `width`, `height`, and `split` if the file tells several) and boxes
-    "Images and boxes of a YOLO data set; prints what was left out. Raises `BoxError`, or `ImageError` for an image that can't be read."
+    "Images and boxes of a YOLO data set; prints what was left out. Raises `BoxError`, `ImageError`."
     manifest,boxes,report = read(path, images, classes, outside)
     print_report(report)
     return manifest, boxes
@@ -95,10 +99,15 @@ def _label_lines(file, names, size, keypoints):
         parts,where = line.split(),f"{file} line {n}"
         if not parts or parts[0][0] == "#": continue
         try: number,*values = map(float, parts)
-        except ValueError: raise BoxError(f"{where}: {' '.join(parts[:6])!r} should be numbers: class, x, y, width, height") from None
+        except ValueError:
+            raise BoxError(f"{where}: {' '.join(parts[:6])!r} should be numbers: class, x, y, width, height") from None
         key = str(int(number)) if number.is_integer() else parts[0]
-        if key not in names: raise BoxError(f"{where}: class {parts[0]} isn't there; known are {few([f'{k} ({v})' for k,v in names.items()], 10)}")
-        if len(values) < 4: raise BoxError(f"{where}: {len(parts)} numbers; a box has 5 (class, x, y, width, height), or 6 with its confidence")
+        if key not in names:
+            known = few([f"{k} ({v})" for k,v in names.items()], 10)
+            raise BoxError(f"{where}: class {parts[0]} isn't there; known are {known}")
+        if len(values) < 4:
+            need = "a box has 5 (class, x, y, width, height), or 6 with its confidence"
+            raise BoxError(f"{where}: {len(parts)} numbers; {need}")
         polygon,score = len(values) > 5 and not keypoints,None
         if polygon:
             if len(values) % 2: *values,score = values
@@ -108,14 +117,18 @@ def _label_lines(file, names, size, keypoints):
             x,y,w,h = values[:4]
             if len(values) == 5: score = values[4]
             xyxy = np.multiply([x - w/2, y - h/2, x + w/2, y + h/2], [*size, *size])
-        yield where,polygon,{"label": names[key], "score": score, **dict(zip(("x0", "y0", "x1", "y1"), map(float, xyxy)))}
+        yield where,polygon,{"label": names[key], "score": score,
+                             **dict(zip(("x0", "y0", "x1", "y1"), map(float, xyxy)))}
 
 # %% ../../nbs/22_formats.yolo.ipynb #f0220008
 def _places(home, data, file, images, rows):
     "Each image with its split (None where the file tells none) and its label file"
     entries,places = {},{}
     for key,split in SPLIT_NAMES.items():
-        for name in ([data[key]] if isinstance(data.get(key), str) else data.get(key) or ()): entries.setdefault(split, []).append(str(name))
+        if not (named := data.get(key)): continue
+        if not isinstance(named, (str, list)):
+            raise BoxError(f"{file}: {key}: {named!r} should be a folder or a list of folders")
+        entries.setdefault(split, []).extend(map(str, listify(named)))
     if not entries: raise BoxError(f"{file}: names no images; add an entry `train: FOLDER`")
     root = home/data["path"] if isinstance(data.get("path"), str) and (home/data["path"]).is_dir() else home
     for split,names in entries.items():
@@ -124,7 +137,8 @@ def _places(home, data, file, images, rows):
             if found is None and split == "test":
                 rows.append((1, f"{file}: test images in {name} aren't there; passed over"))
                 continue
-            if found is None: raise BoxError(f"{file}: names images in {name}, which isn't there; name their folder with images=")
+            if found is None:
+                raise BoxError(f"{file}: names images in {name}, which isn't there; name their folder with images=")
             for image,as_named in found:
                 splits,_ = places.setdefault(image, ([], _label_file(home, as_named)))
                 if split not in splits: splits.append(split)
@@ -132,7 +146,8 @@ def _places(home, data, file, images, rows):
     if twice:
         both = sorted({s for image in twice for s in places[image][0]})
         what = "name the same folder" if len(twice) == len(places) else f"name {len(twice)} images in common"
-        rows.append((len(twice), f"{file}: {' and '.join(both)} {what} ({few(twice)}); they are read once and left without a split"))
+        what = f"{file}: {' and '.join(both)} {what} ({few(twice)})"
+        rows.append((len(twice), f"{what}; they are read once and left without a split"))
     split = {splits[0] for splits,_ in places.values() if len(splits) == 1}
     tell = len(split) > 1 or split and twice
     return {image: (splits[0] if tell and len(splits) == 1 else None, label) for image,(splits,label) in places.items()}
@@ -159,7 +174,8 @@ def _images_of(root, name, file, images):
 
 def _label_file(home, image):
     "Where the labels of an image are: in `labels` for `images`, the last of that name, else beside it"
-    *folders,name = Path(os.path.normpath(home/image)).relative_to(home).parts if Path(os.path.normpath(home/image)).is_relative_to(home) else Path(image).parts
+    at = Path(os.path.normpath(home/image))
+    *folders,name = (at.relative_to(home) if at.is_relative_to(home) else at).parts
     if "images" in folders: folders[len(folders) - 1 - folders[::-1].index("images")] = "labels"
     return home.joinpath(*folders, name).with_suffix(".txt")
 
@@ -170,7 +186,9 @@ def _check_strays(labels):
         known = {p.stem for p in images.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES}
         texts = [f for f in folder.glob("*.txt") if f.name[0] != "." and f.name != "classes.txt"]
         stray = sorted(f for f in texts if f not in labels and f.stem not in known)
-        if stray: raise BoxError(f"{few(stray)}: {len(stray)} label files without an image in {images}; add the images or remove the labels")
+        if not stray: continue
+        what = f"{few(stray)}: {len(stray)} label files without an image in {images}"
+        raise BoxError(f"{what}; add the images or remove the labels")
 
 # %% ../../nbs/22_formats.yolo.ipynb #f0220012
 def write(
@@ -180,23 +198,27 @@ def write(
     classes=None, # Classes in this order; by default `boxes.attrs["classes"]`, else those of the boxes, sorted
     images:str="copy", # "copy" the images, or "link" to them
 )->pd.DataFrame: # Report
-    "Write images and boxes as a YOLO data set. Raises `OceanError` if the folder is taken, `BoxError`, or `ImageError` for a size that can't be had."
+    "Write images and boxes as a YOLO data set. Raises `OceanError` if the folder is taken, `BoxError`, `ImageError`."
     if images not in ("copy", "link"): raise BoxError(f"images={images!r}: must be 'copy' or 'link'")
     boxes,names,rows = checked_to_write(manifest, boxes, classes)
     places,files,sizes = _yolo_places(manifest),image_paths(manifest),image_sizes(manifest)
-    if absent := [f for f in files if not f.is_file()]: raise BoxError(f"{few(absent)}: {len(absent)} images aren't there, so they can't be written")
+    if absent := [f for f in files if not f.is_file()]:
+        raise BoxError(f"{few(absent)}: {len(absent)} images aren't there, so they can't be written")
     of = dict(tuple(boxes.groupby("path")))
     splits = manifest["split"].map(SPLIT_NAMES) if "split" in manifest else pd.Series(dtype=object)
-    lists = {s: f"{s}.txt" for s in ("train", "valid", "test") if (splits == s).any()} if len(splits) and splits.notna().all() else {}
+    lists = {s: f"{s}.txt" for s in ("train", "valid",
+                                     "test") if (splits == s).any()} if len(splits) and splits.notna().all() else {}
     if len(splits) and not lists: rows += lost_columns(manifest[["split"]], (), "images")
     with atomic_folder(folder) as temp:
         for name,place,file,size in zip(manifest["path"], places, files, sizes):
             for to in (temp/place, _label_file(temp, place)): to.parent.mkdir(parents=True, exist_ok=True)
             os.symlink(file, temp/place) if images == "link" else shutil.copyfile(file, temp/place)
             _label_file(temp, place).write_text("".join(_yolo_lines(of.get(str(name)), size, names)), encoding="utf-8")
-        for split,to in lists.items(): (temp/to).write_text("".join(f"./{p}\n" for p,s in zip(places, splits) if s == split), encoding="utf-8")
+        for split,to in lists.items():
+            (temp/to).write_text("".join(f"./{p}\n" for p,s in zip(places, splits) if s == split), encoding="utf-8")
         where = {{"valid": "val"}.get(s, s): to for s,to in lists.items()} or {"train": "images"}
-        text = yaml.safe_dump({"path": ".", **where, "names": dict(enumerate(names))}, sort_keys=False, allow_unicode=True)
+        text = yaml.safe_dump({"path": ".", **where, "names": dict(enumerate(names))}, sort_keys=False,
+                              allow_unicode=True)
         (temp/"data.yaml").write_text(text, encoding="utf-8")
     rows += lost_columns(manifest, ("path", "width", "height", "split"), "images")
     return report_table([*rows, *lost_columns(boxes, ("path", "label", "x0", "y0", "x1", "y1", "score"), "boxes")])
@@ -208,7 +230,7 @@ def write_yolo(
     classes=None, # Classes in this order; by default `boxes.attrs["classes"]`, else those of the boxes, sorted
     images:str="copy", # "copy" the images, or "link" to them
 )->Path: # The folder
-    "Write images and boxes as a YOLO data set; prints what YOLO can't carry. Raises `OceanError` if the folder is taken, `BoxError`, `ImageError`."
+    "Write images and boxes as a YOLO data set; prints what YOLO can't carry. Raises `OceanError`."
     print_report(write(manifest, boxes, folder, classes, images))
     return Path(folder)
 
@@ -216,9 +238,11 @@ def _yolo_places(manifest):
     "Where each image goes in a YOLO folder"
     paths = [Path(str(p)) for p in manifest["path"]]
     short = [Path(p.name) if p.is_absolute() or ".." in p.parts else p for p in paths]
-    places = pd.Series([(p if p.parts[0] == "images" and len(p.parts) > 1 else "images"/p).as_posix() for p in short], dtype=object)
+    places = pd.Series([(p if p.parts[0] == "images" and len(p.parts) > 1 else "images"/p).as_posix() for p in short],
+                       dtype=object)
     stems = places.map(lambda p: Path(p).with_suffix(""))
-    if (twice := stems.duplicated(keep=False)).any(): raise BoxError(f"{few(manifest['path'][twice.to_numpy()])}: would share one label file; rename them")
+    if (twice := stems.duplicated(keep=False)).any():
+        raise BoxError(f"{few(manifest['path'][twice.to_numpy()])}: would share one label file; rename them")
     return places.tolist()
 
 def _yolo_lines(boxes, size, names):

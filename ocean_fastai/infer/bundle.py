@@ -461,13 +461,13 @@ def save_calibrated(
     calibration:dict, # What `calibrate` gave, for some of its targets or all
 )->Path: # `folder`
     "Write a bundle with another calibration. Raises `BundleError` for one that doesn't fit, `OceanError` if `folder` is taken."
-    fits = {**(bundle.config.get("calibration") or {}), **_calibration(calibration, bundle.targets, bundle.multilabel)}
-    config = {k: v for k,v in bundle.config.items() if k != "checksums"} | {"calibration": _plain(fits)}
+    fits = {**(bundle.config.get("calibration") or {}), **check_calibration(calibration, bundle.targets, bundle.multilabel)}
+    config = {k: v for k,v in bundle.config.items() if k != "checksums"} | {"calibration": json_values(fits)}
     with atomic_folder(folder) as temp:
         shutil.copyfile(bundle.folder/WEIGHTS, temp/WEIGHTS)
         config["checksums"] = {WEIGHTS: file_hash(temp/WEIGHTS), CONFIG: _config_hash(config)}
         text = json.dumps(config, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         (temp/CONFIG).write_text(text, encoding="utf-8")
-        (temp/CARD).write_text(_card(config, config.get("notes")), encoding="utf-8")
+        (temp/CARD).write_text(model_card(config, config.get("notes")), encoding="utf-8")
         load_bundle(temp, "cpu")
     return Path(folder)

@@ -27,7 +27,8 @@ from ..core import ImageError, OceanError, printable
 from ..formats.coco import coco_images, is_coco
 from ..data.manifest import image_paths, is_manifest_file, load_manifest
 from ..geometry import Geometry
-from ..images import IMAGE_SUFFIXES, VIDEO_SUFFIXES, find_file, from_pil, list_images, open_image, passed_over
+from ..images import IMAGE_SUFFIXES, VIDEO_SUFFIXES, find_file, from_pil, list_images, open_image
+from ..images import passed_over
 
 # %% ../../nbs/42_infer.items.ipynb #17aa68ae
 def is_video(
@@ -86,7 +87,7 @@ def _frame_times(path)->np.ndarray:
 _SMALL = 16_000_000 # Bytes; a smaller file is read through at once
 
 def _frames_at(times, wanted)->list:
-    "For each time wanted that of the first frame not before it, but for half a frame's time; the last frame for what comes later."
+    "For each time wanted that of the first frame not before it, but for half a frame's time; else the last frame's."
     half = float(np.median(np.diff(times)))/2 if len(times) > 1 else 0.
     return [times[min(bisect_left(times, t - half), len(times) - 1)] for t in wanted]
 
@@ -130,7 +131,7 @@ class VideoFrames:
 
 # %% ../../nbs/42_infer.items.ipynb #c7d1e38b
 def list_items(
-    source, # A folder of images and videos, a glob, a path, a manifest (table or file), a COCO file, a video, an image in memory, or a list of paths and images
+    source, # A folder, glob, image or video, a manifest (table or file), a COCO file, or a list of paths and images
     every_s:float=1., # Seconds between the frames of a video
 )->pd.DataFrame: # `path`, and where needed `time` (of a video's frame, seconds) and `image` (in memory)
     "A table of what is to be predicted. Raises `OceanError` for nothing there, or what it can't be made of."
@@ -141,7 +142,8 @@ def list_items(
     if not len(df): raise OceanError("there is nothing to predict: no image was given")
     paths = image_paths(df)
     df = df.drop(columns=_taken(df)).reset_index(drop=True)
-    return _with_frames(df, paths, every_s) if any(map(is_video, df["path"])) else df.drop(columns="time", errors="ignore")
+    if not any(map(is_video, df["path"])): return df.drop(columns="time", errors="ignore")
+    return _with_frames(df, paths, every_s)
 
 def _taken(df):
     "Columns of someone's table that bear the names of our own: `cached`, `error`, and an `image` that holds no picture"
@@ -151,7 +153,8 @@ def _taken(df):
 def _items_of(things):
     "Paths and images in memory as a table"
     images = [o if isinstance(o, (Image.Image, np.ndarray)) else None for o in things]
-    names = [printable(o if im is None else getattr(im, "filename", "") or f"image {i}") for i,(o,im) in enumerate(zip(things, images))]
+    names = [printable(o) if im is None else printable(getattr(im, "filename", "") or f"image {i}")
+             for i,(o,im) in enumerate(zip(things, images))]
     df = pd.DataFrame({"path": pd.Series(names, dtype=object)})
     return df.assign(image=pd.Series(images, dtype=object)) if any(im is not None for im in images) else df
 
@@ -164,18 +167,20 @@ def _items_at(source):
         if is_manifest_file(path): return load_manifest(path)
         if is_coco(path): return coco_images(path)
         if path.suffix.lower() in known: return _items_of([source])
-        raise OceanError(f"{printable(source)}: is no folder, image, video or manifest by its name; images end in {' '.join(IMAGE_SUFFIXES)}, "
-                         f"videos in {' '.join(VIDEO_SUFFIXES)}, manifests in .csv .parquet, COCO in .json")
+        raise OceanError(f"{printable(source)}: is no folder, image, video or manifest by its name; "
+                         f"images end in {' '.join(IMAGE_SUFFIXES)}, videos in {' '.join(VIDEO_SUFFIXES)}, "
+                         "manifests in .csv .parquet, COCO in .json")
     if not glob.has_magic(str(source)): raise OceanError(f"{printable(source)}: no such file or folder")
     files = sorted(filter(os.path.isfile, glob.glob(str(source), recursive=True)))
     found = [p for p in files if Path(p).suffix.lower() in known]
     note = passed_over(files, known)
-    if not found: raise OceanError(f"{printable(source)}: no image or video has such a name" + (f"; {note}" if note else ""))
+    if not found:
+        raise OceanError(f"{printable(source)}: no image or video has such a name" + (f"; {note}" if note else ""))
     if note: warnings.warn(f"{printable(source)}: {note}", stacklevel=3)
     return _items_of(found)
 
 def _with_frames(df, paths, every_s):
-    "The table with a row for each sampled frame of each video, at the frame's own time; a video that can't be read keeps its rows"
+    "The table with a row for each sampled frame, at its own time; a video that can't be read keeps one row."
     given = pd.to_numeric(df["time"], errors="coerce") if "time" in df else pd.Series(np.nan, df.index)
     times,known = [],{}
     for name,path,t in zip(df["path"], paths, given):
@@ -196,7 +201,8 @@ class Reader:
     ):
         self.geometry,self.paths,self.frames = geometry,image_paths(df),VideoFrames()
         self.videos = [is_video(p) for p in df["path"]]
-        self.times,self.images,self.cached,self.errors = (df[c].tolist() if c in df else [None]*len(df) for c in ("time", "image", "cached", "error"))
+        columns = (df[c].tolist() if c in df else [None]*len(df) for c in ("time", "image", "cached", "error"))
+        self.times,self.images,self.cached,self.errors = columns
 
     def in_order(self,
         i:int, # Row, counted from 0
@@ -228,7 +234,7 @@ def read_ahead(
     numbers, # Row numbers
     workers:int, # Threads; 0 reads when asked
     wait:int, # Results that may wait
-    in_order=None, # Row number -> is it read by one thread, after the ones before it? By default what `read.in_order` says
+    in_order=None, # Row number -> is it read by one thread, after those before it? By default as `read.in_order`
 ):
     "What `read` gives for each of `numbers`, in order, read ahead by threads; frames of videos by one of them."
     if not workers: yield from map(read, numbers); return

@@ -23,11 +23,12 @@ from .base import check_free, watched, writing
 from .data import labelled_targets, manifest_with_targets
 
 # %% ../../nbs/97_jobs.annotate.ipynb #2aa134f9
-_OTHER_SPLIT = ("this is not the split that the model was trained with, so its validation images may have trained it, and the share "
-                "that is right be too good: give a manifest with the column split of the training (as in RUN/split.csv)")
+_OTHER_SPLIT = ("this is not the split that the model was trained with, so its validation images may have trained it, "
+                "and the share that is right be too good: give a manifest with the column split of the training (as "
+                "in RUN/split.csv)")
 
 def _split_as_trained(df, model, valid, groups):
-    "The manifest with its own split, or with that which `train` makes of its labelled rows; the others go with their group. Warns if the model was trained with another one."
+    "The manifest with its split, or that which `train` makes; other rows go with their group. Warns of another one."
     names = labelled_targets(df, model.targets)
     labelled = np.any([np.zeros(len(df), bool), *((cell_texts(df[t]) != "").to_numpy() for t in names)], axis=0)
     if not labelled.any(): return df if "split" in df else df.assign(split="train")

@@ -119,7 +119,7 @@ def begun(
     out, # The job's folder
     note:dict, # Its note, which is written
 ):
-    "If the input of a new run turns out to be bad, take its note, split and cache away again, and its folder if it was made here."
+    "If a new run's input turns out to be bad, take its note, split and cache away again, and a folder made here."
     out = Path(out)
     made,new = not out.exists(),not (out/"run.json").exists()
     save_note(out, note)

@@ -34,12 +34,12 @@ from ..train.models import ocean_model
 # %% ../../nbs/91_jobs.data.ipynb #256b1e6e
 def read_labelled(
     data, # A folder of class folders, a manifest file (.csv, .parquet), or a COCO file (.json)
-    target=None, # The target or targets; by default `label` for a folder, `elements` for COCO, the only candidate of a table
+    target=None, # Targets; by default `label` for a folder, `elements` for COCO, the only candidate of a table
     groups:str="auto", # A column that the split is made by, which is no target
     classes=None, # Classes allowed, in order; of COCO, those to keep; any by default
     images=None, # Folder that relative paths start at; by default that of the file
 )->tuple: # The manifest, the targets' names, and the boxes of COCO or None
-    "Labelled images from a folder, a table or boxes. Raises `OceanError` if there is nothing to read, or if it can't be told what to learn."
+    "Labelled images from a folder, a table or boxes. Raises `OceanError` for nothing to read, or a choice to make."
     path,names = Path(data),listify(target)
     _check_targets(path, names, classes)
     if not path.exists(): raise OceanError(f"{path}: no such file or folder")
@@ -59,19 +59,24 @@ def read_labelled(
 def _check_targets(path, names, classes):
     "Raise `OceanError` for targets that can't be learnt from `path`."
     if taken := [t for t in names if t in RESERVED]:
-        raise OceanError(f"--target {taken[0]}: {taken[0]} is the name of a column with another meaning; rename the column")
+        raise OceanError(f"--target {taken[0]}: {taken[0]} is the name of a column with another meaning; rename the "
+                         f"column")
     if len(names) > 1 and (path.is_dir() or is_coco(path)):
-        raise OceanError(f"{path}: labels one target, not {len(names)} ({', '.join(names)}); several need a manifest with a column for each")
+        raise OceanError(f"{path}: labels one target, not {len(names)} ({', '.join(names)}); several need a manifest "
+                         f"with a column for each")
     if twice := sorted({t for t in names if names.count(t) > 1}):
         raise OceanError(f"--target: {few(twice)} is named twice; name each column once")
     if len(names) > 1 and classes:
-        raise OceanError(f"--classes can't be given for several targets ({', '.join(names)}); leave in the manifest what is to be learnt")
+        raise OceanError(f"--classes can't be given for several targets ({', '.join(names)}); leave in the manifest "
+                         f"what is to be learnt")
 
 def _check_class_folders(path, images):
     "Raise `OceanError` for a folder that holds something else besides class folders."
-    if images is not None: raise OceanError(f"--images {images}: {path} is a folder, which holds its images itself; leave --images out")
+    if images is not None:
+        raise OceanError(f"--images {images}: {path} is a folder, which holds its images itself; leave --images out")
     if (path/"manifest.csv").is_file():
-        raise OceanError(f"{path}: holds a manifest.csv; name that file instead, {path/'manifest.csv'}, or move it away if the folders are classes")
+        raise OceanError(f"{path}: holds a manifest.csv; name that file instead, {path/'manifest.csv'}, or move it "
+                         f"away if the folders are classes")
     if runs := sorted(f.parent for f in (*path.glob("run.json"), *path.glob("*/run.json"))):
         raise OceanError(f"{few(runs)}: a job's results, not images of a class; move them out of {path}")
 
@@ -79,7 +84,8 @@ def _only_candidate(path, df, groups):
     "The only column of a table that could be the target. Raises `ManifestError`."
     found = target_columns(df, exclude=groups)
     if len(found) == 1: return found[0]
-    if not found: raise ManifestError(f"{path}: no column could be the target; the columns are: {', '.join(df.columns)}")
+    if not found:
+        raise ManifestError(f"{path}: no column could be the target; the columns are: {', '.join(df.columns)}")
     raise ManifestError(f"{path}: {len(found)} columns could be the target ({', '.join(found)}); "
                         "choose with --target, more than once for a model of several")
 
@@ -93,7 +99,7 @@ def check_outside(
 
 # %% ../../nbs/91_jobs.data.ipynb #e3a4a3ba
 def _readable(df, targets, folder, geometry):
-    "The rows of a split whose images can be read, and the paths of the others, told on stderr. Raises `OceanError` if a class loses all its images."
+    "The rows whose images can be read, and the others' paths. Raises `OceanError` if a class loses all its images."
     rows = cache_images(df[df["split"] != "test"], folder, geometry)
     bad = rows[rows["error"].notna()]
     if bad.empty: return df,[]
@@ -101,7 +107,9 @@ def _readable(df, targets, folder, geometry):
     def present(cells): return {c for cell in cells for c,there in (parse_cell(cell) or {}).items() if there == 1}
     for target in targets:
         lost = sorted(present(rows[target]) - present(rows[target].drop(bad.index)))
-        if lost: raise OceanError(f"{target}: no image of {few(lost)} is left, {len(bad)} of {len(rows)} images can't be read: {named}; "
+        if lost:
+            raise OceanError(f"{target}: no image of {few(lost)} is left, {len(bad)} of {len(rows)} images can't be "
+                             f"read: {named}; "
                                   "replace them, or leave the class out")
     print(f"{len(bad)} of {len(rows)} images can't be read and are left out: {named}", file=sys.stderr)
     return df.drop(index=bad.index),bad["path"].astype(str).tolist()
@@ -115,11 +123,13 @@ def parted(
 )->tuple: # The images with `split`, and the note, which names those that can't be read and are left out
     "The split of a job: made, or read again from its `split.csv`. Raises `OceanError`."
     df,frozen = check_manifest(df, targets, options.get("classes")),Path(run)/"split.csv"
-    if frozen.exists(): return load_split(df[~df["path"].astype(str).isin(note.get("unreadable", []))], frozen, targets),note
+    if frozen.exists():
+        return load_split(df[~df["path"].astype(str).isin(note.get("unreadable", []))], frozen, targets),note
     for target in targets: _check_learnable(target, df[target].dropna())
     groups = options.get("groups", options.get("by", "auto"))
     df = split_frames(df, options["valid"], options.get("test", 0.), by=groups, stratify=targets, seed=options["seed"])
-    if not (df["split"] == "valid").any(): raise OceanError("no image is left to validate on; give a share with --valid, such as 0.2")
+    if not (df["split"] == "valid").any():
+        raise OceanError("no image is left to validate on; give a share with --valid, such as 0.2")
     df,bad = _readable(df, targets, Path(run)/"cache", Geometry(options["crop"], options["size"]))
     return df,note | {"unreadable": bad}
 
@@ -127,7 +137,8 @@ def _check_learnable(target, labels):
     "Raise `OceanError` where all labels of a target are one."
     if labels.nunique() > 1: return
     if labels.empty: raise OceanError(f"{target}: nothing to learn, no row is labelled")
-    raise OceanError(f"{target}: nothing to learn, all {len(labels)} images say the same ({labels.iloc[0]}); add images of another class")
+    raise OceanError(f"{target}: nothing to learn, all {len(labels)} images say the same ({labels.iloc[0]}); add "
+                     f"images of another class")
 
 # %% ../../nbs/91_jobs.data.ipynb #bf77dc68
 def split(
@@ -135,7 +146,7 @@ def split(
     out, # Manifest to write, .csv or .parquet
     target=None, # Targets whose classes are shared out evenly; by default the only one
     images=None, # Folder that relative paths of a table start at; by default that of the file
-    groups:str="auto", # What is kept together: a column, "none" for single images, "auto" for `split`, `group` or `video`
+    groups:str="auto", # What is kept together: a column, "none", or "auto" for `split`, `group` or `video`
     valid:float=.2, # Share of the images for validation, 0 to 0.5
     test:float=0., # Share of the images for the test, 0 to 0.5
     seed:int=SEED, # The same seed makes the same split
@@ -212,11 +223,12 @@ def check_network(
     try:
         with torch.no_grad(): model.train()(x)
     except ValueError as e:
-        raise OceanError(f"--bs 1: batch norm needs two images a batch at this size ({size[0]}x{size[1]}); give --bs 2 or more") from e
+        raise OceanError(f"--bs 1: batch norm needs two images a batch at this size ({size[0]}x{size[1]}); give --bs 2 "
+                         f"or more") from e
 
 # %% ../../nbs/91_jobs.data.ipynb #69857e0e
 def read_items(
-    items, # A folder, a glob, a manifest, a COCO file (its images), an image or a video; or several of them, but one table
+    items, # A folder, glob, manifest, COCO file (its images), image or video; or several, but one table
     images=None, # Folder that relative paths of a table start at; by default that of the file
     every_s:float=1., # Seconds between the frames of a video
 )->pd.DataFrame: # As `list_items` makes it
@@ -225,9 +237,12 @@ def read_items(
     sources = listify(items)
     tables = [s for s in sources if is_manifest_file(s) or is_coco(s)]
     if images is not None and not Path(images).is_dir(): raise OceanError(f"--images {images}: no such folder")
-    if images is not None and not tables: raise OceanError(f"--images {images}: only a table's relative paths start there; leave it out")
+    if images is not None and not tables:
+        raise OceanError(f"--images {images}: only a table's relative paths start there; leave it out")
     if len(sources) == 1: return list_items(sources[0] if images is None else _table_at(sources[0], images), every_s)
-    if tables: raise OceanError(f"{few(tables)}: a table stands alone, beside no other images; name it in a command of its own")
+    if tables:
+        raise OceanError(f"{few(tables)}: a table stands alone, beside no other images; name it in a command of its "
+                         f"own")
     return list_items([p for s in sources for p in _files_at(s)], every_s)
 
 def _table_at(path, images):
@@ -252,7 +267,7 @@ def convert(
     images=None, # Folder that image names of `source` start at; by default looked for in the usual places
     classes=None, # Classes to keep, in this order; by default all
 )->pd.DataFrame: # Report: `step` (read or write), `n`, `what`
-    "Write annotations in another format. Raises `OceanError` for what can't be read or written, or an `out` that is taken."
+    "Write annotations in another format. Raises `OceanError` for bad input, or an `out` that is taken."
     check_free(out)
     with writing(out): report = convert_annotations(source, out, format, source_format, images, classes)
     for r in report.itertuples(): print(f"{r.step}: {r.what}")

@@ -50,13 +50,14 @@ def synth(
 
 # %% ../../nbs/98_jobs.draw.ipynb #cb2dcb92
 _DEMO = {"n": 600, "size": (192, 108), "videos": 150, "arch": "test_resnet", "input": "128x96", "epochs": 16}
-_IMAGES = ("{} frames of {} synthetic videos, {} x {} pixels, made just now. Four types of floor; water, light, camera, the ROV's yellow "
-           "and black frame and what lies about are independent of the floor, so nothing but the floor itself gives it away. Three "
-           "videos of each type:")
-_SPLIT = ("Whole videos go to one part: train teaches, valid chooses the best epoch, test is used once, at the end. Images and videos "
-          "of each:")
-_SEEN = ("The central two thirds of the width, without the ROV's frame; each time varied at random in viewpoint (mirrored, turned, "
-         "shifted), optics (light, contrast, color) and resolution (blur, noise, compression). First the frame itself:")
+_IMAGES = ("{} frames of {} synthetic videos, {} x {} pixels, made just now. Four types of floor; water, light, "
+           "camera, the ROV's yellow and black frame and what lies about are independent of the floor, so nothing but "
+           "the floor itself gives it away. Three videos of each type:")
+_SPLIT = ("Whole videos go to one part: train teaches, valid chooses the best epoch, test is used once, at the end. "
+          "Images and videos of each:")
+_SEEN = ("The central two thirds of the width, without the ROV's frame; each time varied at random in viewpoint "
+         "(mirrored, turned, shifted), optics (light, contrast, color) and resolution (blur, noise, compression). "
+         "First the frame itself:")
 
 def _demo_data(df, home):
     "The page's sections about the images and their variants."
@@ -69,14 +70,15 @@ def _demo_data(df, home):
     videos = contact_sheet([home/"data"/p for p in shown["path"]], shown["floor"] + ", " + shown["video"], cols=3)
     return [("The images", _IMAGES.format(len(df), df["video"].nunique(), *_DEMO["size"]), videos),
             ("The split", _SPLIT, counts.reset_index()),
-            ("What the network sees in training", _SEEN, contact_sheet([one, *variants(one, "medium", 7)], cols=4, thumb=(160, 135)))]
+            ("What the network sees in training", _SEEN, contact_sheet([one, *variants(one, "medium", 7)], cols=4,
+                thumb=(160, 135)))]
 
 _CROP = .667  # Of the width: the synthetic ROV's frame lies outside
 
 # %% ../../nbs/98_jobs.draw.ipynb #65aa20aa
-_ABOUT = ("On {} images of {} videos of which the model has seen no frame, predicted by the exported model. Recall is the share of a "
-          "class's images that were named so; balanced accuracy is the mean recall of the classes, and guessing would score {:.2f}. "
-          "Intervals: {}.")
+_ABOUT = ("On {} images of {} videos of which the model has seen no frame, predicted by the exported model. Recall is "
+          "the share of a class's images that were named so; balanced accuracy is the mean recall of the classes, "
+          "and guessing would score {:.2f}. Intervals: {}.")
 _EXAMPLES = {"right": "Where the model was right and most sure, one frame a video:",
              "wrong": "Where it was wrong and most sure. These are worth the longest look:"}
 _TRAINING = "A {} from random weights, {} epochs. With pretrained weights, as for real images, far fewer do."
@@ -95,7 +97,8 @@ def _demo_result(df, home):
                 ("Confusion", _CONFUSION, figure_of(plot_confusion(cm)))]
     for kind,text in _EXAMPLES.items():
         some = n_right if kind == "right" else n_right < len(test)
-        shown = (text, show_examples(preds, test, 8, kind, "floor")) if some else ("There is none among the test images.",)
+        shown = (text, show_examples(preds, test, 8, kind, "floor")) if some else ("There is none among the test "
+            "images.",)
         sections.append((f"{kind.capitalize()} examples", *shown))
     return sections,summary.set_index("metric").loc["balanced_accuracy"]
 
@@ -113,7 +116,8 @@ def demo(
     df = draw_dataset(home/"data", _DEMO["n"], _DEMO["size"], _DEMO["videos"], masks=False, progress=watched())
     df = split_frames(df, valid=.2, test=.25, by="video", stratify="floor")
     save_manifest(df, home/"data"/"floor.csv")
-    train(home/"data"/"floor.csv", home/"run", "floor", arch=_DEMO["arch"], weights="none", size=_DEMO["input"], crop=_CROP,
+    train(home/"data"/"floor.csv", home/"run", "floor", arch=_DEMO["arch"], weights="none", size=_DEMO["input"],
+          crop=_CROP,
           head_epochs=0, body_epochs=_DEMO["epochs"], bs=16)
     preds = predict(home/"run"/"bundle", home/"data"/"images", home/"predictions.csv")
     result,score = _demo_result(df, home)
@@ -122,7 +126,8 @@ def demo(
             ("With your own images", _OWN.format(home/"run"))]
     minutes = (time.time() - began)/60
     interval = f"95 % interval {score['value_low']:.2f} to {score['value_high']:.2f}"
-    line = f"Balanced accuracy {score['value']:.2f} on unseen videos ({interval}; guessing: 0.25), {minutes:.1f} minutes."
+    value = f"Balanced accuracy {score['value']:.2f} on unseen videos"
+    line = f"{value} ({interval}; guessing: 0.25), {minutes:.1f} minutes."
     page = save_page(home/"demo.html", "ocean-fastai: the demo", [*_demo_data(df, home), *result, *last], line)
     print(f"{line}\nThe page to look at: {page.resolve()}")
     return page

@@ -69,7 +69,9 @@ def _threshold(value):
     "What was typed as a threshold, as `localize` takes it. Raises `OceanError`."
     if value in (None, "otsu", "fitted") or isinstance(value, (float, dict)): return value
     try: return float(value)
-    except ValueError: raise OceanError(f"--threshold {value}: give otsu, fitted, or a part of the map's maximum such as 0.5") from None
+    except ValueError:
+        raise OceanError(f"--threshold {value}: give otsu, fitted, or a part of the map's maximum such as "
+                         f"0.5") from None
 
 def _scales(value):
     "What was typed as scales. Raises `OceanError`."
@@ -99,7 +101,7 @@ def _read_boxes(path):
     return pd.read_csv(path, dtype={"path": str, "label": str, "annotator": str}, keep_default_na=False, na_values=[""])
 
 def _part(out, model, df, k, options, min_score):
-    "Boxes and overlays of one part of the images, written; returns the thresholds, and {path: why it could not be looked at}."
+    "Write boxes and overlays of one part of the images; the thresholds, and {path: why it can't be read}."
     some = df.iloc[k*PART:(k + 1)*PART].reset_index(drop=True)
     some.attrs = df.attrs
     boxes = find_boxes(model, some, masks=True, progress=False, **options)
@@ -121,7 +123,8 @@ def _sheet(out, df, boxes):
     best = boxes.sort_values("score", ascending=False, kind="stable").drop_duplicates("path")
     if best.empty: return
     best = best.iloc[np.unique(np.linspace(0, len(best) - 1, min(_SHOWN, len(best))).round().astype(int))]
-    files = df.assign(file=[_name(i, row) for i,row in enumerate(df.to_dict("records"))], path=[printable(p) for p in df["path"]])
+    files = df.assign(file=[_name(i, row) for i,row in enumerate(df.to_dict("records"))],
+                      path=[printable(p) for p in df["path"]])
     rows = files.merge(best, on=["path", "time"] if "time" in best else "path", suffixes=("", "_of_box"))
     rows,many = rows.sort_values("score", ascending=False).to_dict("records"),boxes.groupby("path").size()
     def text(r):
@@ -138,26 +141,33 @@ def _joined(out, df, bad, classes):
     paths = dict.fromkeys(printable(p) for p in df["path"])
     seen = pd.DataFrame({"path": [p for p in paths if p not in bad]})
     seen.attrs = boxes.attrs = df.attrs
-    if "time" in df: print("boxes.coco.json is not written, since COCO knows no frames of a video; cut the videos into images for it", file=sys.stderr)
+    if "time" in df:
+        print("boxes.coco.json is not written, since COCO knows no frames of a video; cut the videos into images for "
+              "it", file=sys.stderr)
     elif odd := sum(p != str(q) for p,q in zip(paths, df["path"].drop_duplicates())):
-        print(f"boxes.coco.json is not written, since {odd} images have names that are not UTF-8; rename them for it", file=sys.stderr)
+        print(f"boxes.coco.json is not written, since {odd} images have names that are not UTF-8; rename them for it",
+              file=sys.stderr)
     else: write_coco(seen, boxes, out/"boxes.coco.json", classes)
     return boxes
 
 def _check_seen(df, bad):
     "Raise `OceanError` if not one image could be looked at."
     if len(bad) < df["path"].nunique(): return
-    raise OceanError(f"none of the {len(df)} images could be looked at: {_reasons(bad)}" + read_against(df["path"], df.attrs.get("folder")))
+    raise OceanError(f"none of the {len(df)} images could be looked at: {_reasons(bad)}"
+                     + read_against(df["path"], df.attrs.get("folder")))
 
 def _reasons(bad): return few(f"{p}: {reason}" for p,reason in bad.items())
 
 def _ended(out, boxes, df, note):
     "Say what was found, where, and what could not be looked at."
-    if bad := note["unreadable"]: print(f"{len(bad)} of {len(df)} images could not be looked at: {_reasons(bad)}", file=sys.stderr)
-    counts = ", ".join(f"{n} {c} (threshold {note['thresholds'].get(c)})" for c,n in boxes["label"].value_counts().items())
+    if bad := note["unreadable"]:
+        print(f"{len(bad)} of {len(df)} images could not be looked at: {_reasons(bad)}", file=sys.stderr)
+    cuts,found = note["thresholds"],boxes["label"].value_counts()
+    counts = ", ".join(f"{n} {c} (threshold {cuts.get(c)})" for c,n in found.items())
     if not counts and not note["options"]["classes"]:
         counts = "the model names none of its classes there, so name those to look for with --classes"
-    print(f"{len(boxes)} boxes in {boxes['path'].nunique()} of {df['path'].nunique()} images" + f": {counts}"*bool(counts))
+    print(f"{len(boxes)} boxes in {boxes['path'].nunique()} of {df['path'].nunique()} images"
+          + f": {counts}"*bool(counts))
     print(f"tables and pictures: {out}")
     return boxes
 
@@ -168,7 +178,7 @@ def localize(
     out, # Folder to make
     classes=None, # Classes to find, predicted or not; by default those that the model names in an image
     target:str=None, # Whose classes; needed where the model has several targets
-    threshold:float|str=None, # "otsu", "fitted", or a part of the map's maximum; by default the fitted one where there is one, else Otsu's
+    threshold:float|str=None, # "otsu", "fitted", or a part of the map's maximum; by default fitted, else Otsu's
     tiles:str|tuple=None, # Columns and rows to cut each image into, "6x3" or (6, 3), for small things
     scales=None, # Input sizes in units of the model's own
     resume:bool=False, # Go on with a job that was stopped
@@ -180,21 +190,24 @@ def localize(
     num_workers:int=None, # Threads that read images; by default one a processor, at most 8
     device:str=None, # "cpu", "cuda", ...; by default CUDA where there is one
 )->pd.DataFrame: # The boxes
-    "Find boxes in images, and write tables and pictures. Raises `OceanError` for bad input or where not one image can be read, `OSError` where nothing can be written."
-    options = dict(classes=classes and listify(classes), target=target, threshold=_threshold(threshold), tiles=_tiles(tiles),
+    "Find boxes in images; write tables and pictures. Raises `OceanError`, also if not one image can be read."
+    options = dict(classes=classes and listify(classes), target=target, threshold=_threshold(threshold),
+                   tiles=_tiles(tiles),
                    scales=_scales(scales), mix=mix, min_area=min_area)
-    if min_score is not None and not 0 <= min_score <= 1: raise OceanError(f"--min-score {min_score}: a score in [0, 1]")
+    if min_score is not None and not 0 <= min_score <= 1:
+        raise OceanError(f"--min-score {min_score}: a score in [0, 1]")
     out,named = Path(out),[os.path.abspath(o) for o in listify(items)]
-    told = dict(bundle=os.path.abspath(bundle), items=named if len(named) > 1 else named[0], out=os.path.abspath(out),
-                images=images and os.path.abspath(images), every_s=every_s, min_score=min_score, **options)
-    note = claimed(out, new_note("localize", told), resume)
+    asked = dict(bundle=os.path.abspath(bundle), items=named if len(named) > 1 else named[0], out=os.path.abspath(out),
+                 images=images and os.path.abspath(images), every_s=every_s, min_score=min_score, **options)
+    note = claimed(out, new_note("localize", asked), resume)
     if note["status"] == "finished":
         print(f"{out} is finished already")
         return _read_boxes(out/"boxes.csv")
     model,df = load_bundle(bundle, device),read_items(items, images, every_s)
     about = {"model": model.identity, "items": content_hash([str(p) for p in image_paths(df)])}
     if differ := [k for k in about if note.get(k, about[k]) != about[k]]:
-        raise OceanError(f"{out}: was begun with another {' and '.join(differ)}; take the same, or choose another --out")
+        raise OceanError(f"{out}: was begun with another {' and '.join(differ)}; take the same, or choose another "
+                         f"--out")
     names = target_part(known_network(model), target)[1]
     wanted = [c for c in names if classes is None or c in options["classes"]]
     note = {"unreadable": {}, "thresholds": {}} | note | about

@@ -25,23 +25,27 @@ from ..data.sources import manifest_from_csv
 from ..data.splits import save_split, split_hash
 from ..evaluate.boxes import wsol_report
 from ..evaluate.calibration import calibrate as fit_calibration
-from ..evaluate.compare import check_metric, compare as compare_runs, planned, plot_comparison, share_to_judge
+from ..evaluate.compare import check_metric, planned, plot_comparison, share_to_judge
+from ..evaluate.compare import compare as compare_runs
 from ..evaluate.report import figure_of
 from ..formats.coco import is_coco, read_coco
 from ..geometry import parse_size
 from ..infer.bundle import Bundle, load_bundle, save_calibrated
 from .data import (check_network, check_outside, check_range, interval_groups, labelled_targets,
     manifest_with_targets, parted, read_labelled, recipe)
-from .base import bars, begun, check_free, claimed, new_note, now, save_json, save_note, watched, writing
+from ocean_fastai.jobs.base import (bars, begun, check_free, claimed, new_note, now, save_json, save_note, watched,
+    writing)
 from .results import figures_by_target, headlines, warn_unreadable, write_results
 from ..pages import save_page
 
 # %% ../../nbs/95_jobs.judge.ipynb #15490b0d
 def _candidates(arch, candidates, weights, epochs):
     "Name -> settings, each with the epochs that its start asks for. Raises `OceanError`."
-    own,names = {} if candidates is None else candidates if isinstance(candidates, dict) else _read(candidates),listify(arch)
+    own = {} if candidates is None else candidates if isinstance(candidates, dict) else _read(candidates)
+    names = listify(arch)
     if twice := sorted({a for a in names if a in own or names.count(a) > 1}):
-        raise OceanError(f"--arch {few(twice)}: takes part already under this name; give each candidate a name of its own in the JSON file")
+        raise OceanError(f"--arch {few(twice)}: takes part already under this name; give each candidate a name of its "
+                         f"own in the JSON file")
     out = {**{a: {"arch": a} for a in names}, **own}
     if len(out) < 2:
         raise OceanError(f"{len(out)} candidate{'s'[:len(out) != 1]}: name two at least, each network with --arch, "
@@ -51,7 +55,8 @@ def _candidates(arch, candidates, weights, epochs):
     def settings(o):
         start = o["init"] if o.get("init") else o.get("weights", weights)
         fit = recipe(start, o.get("head_epochs", epochs[0]), o.get("body_epochs", epochs[1]))
-        fixed = {k: fit[k] for k in ("head_epochs", "body_epochs")}  # from nothing, the epochs of both stages are the second's
+        fixed = {k: fit[k] for k in ("head_epochs",
+                                     "body_epochs")}  # from nothing, the epochs of both stages are the second's
         return {"weights": weights, **fit, **o, **fixed}
     return {name: settings(o) for name,o in out.items()}
 
@@ -59,10 +64,12 @@ def _read(path):
     "A JSON file of candidates."
     try: return json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as e:
-        raise OceanError(f"{path}: can't be read as JSON ({e}); give candidates as {{\"name\": {{\"arch\": \"resnet34\"}}, ...}}") from e
+        raise OceanError(f"{path}: can't be read as JSON ({e}); give candidates as "
+                         f"{{\"name\": {{\"arch\": \"resnet34\"}}, ...}}") from e
 
 # %% ../../nbs/95_jobs.judge.ipynb #6e639617
-_OLD = {"low": "value_low", "high": "value_high", "diff_low": "difference_low", "diff_high": "difference_high"} # columns of version 0.1
+_OLD = {"low": "value_low", "high": "value_high", "diff_low": "difference_low",
+        "diff_high": "difference_high"} # columns of version 0.1
 
 @renamed(by="groups")
 def compare(
@@ -81,17 +88,18 @@ def compare(
     head_epochs:int=8, # Epochs of the classifier alone, at most
     body_epochs:int=4, # Epochs of the whole network, at most
     bs:int=None, # Images a batch, at most
-    metric:str=None, # As `scores` names it; by default balanced_accuracy, for several labels an image mean_average_precision
+    metric:str=None, # As `scores` names it; by default balanced_accuracy, or mean_average_precision
     baseline:str=None, # The candidate that the others are compared with; by default the first
     seed:int=SEED, # Of the split, and the first of the seeds
     resume:bool=False, # Go on with the comparison in `out`
     images=None, # Folder that relative paths of a table start at; by default that of the file
 )->pd.DataFrame: # As `evaluate.compare.compare` makes it
-    "Train several networks or recipes on one split and say which is better. Raises `OceanError` for bad input, `OSError` where nothing can be written."
+    "Train networks or recipes on one split and say which is better. Raises `OceanError` for bad input."
     named = candidates if candidates is None or isinstance(candidates, dict) else os.path.abspath(candidates)
-    options = dict(data=os.path.abspath(data), out=os.path.abspath(out), images=images and os.path.abspath(images), target=listify(target),
-        arch=listify(arch), candidates=named, weights=str(weights or "none"), size=list(parse_size(size)), crop=crop, groups=groups,
-        valid=valid, test=test, seeds=seeds, head_epochs=head_epochs, body_epochs=body_epochs, bs=bs, metric=metric, baseline=baseline, seed=seed)
+    options = dict(data=os.path.abspath(data), out=os.path.abspath(out), images=images and os.path.abspath(images),
+        target=listify(target), arch=listify(arch), candidates=named, weights=str(weights or "none"),
+        size=list(parse_size(size)), crop=crop, groups=groups, valid=valid, test=test, seeds=seeds,
+        head_epochs=head_epochs, body_epochs=body_epochs, bs=bs, metric=metric, baseline=baseline, seed=seed)
     run,note = Path(out),claimed(out, new_note("compare", options), resume)
     if note["status"] == "finished": return _closing(run, _finished_table(run))
     check_range(seed, options["size"])
@@ -109,28 +117,31 @@ def compare(
             df,note = parted(run, note, df, targets, options | {"test": share_to_judge(df, groups, test)})
             if not (run/"split.csv").exists(): save_split(df, run/"split.csv", targets)
             note = save_note(run, note, split_hash=split_hash(df, targets))
-        table = compare_runs(df, plans, targets if len(targets) > 1 else targets[0], seeds, baseline, metric, run/"runs", by="split",
-                             groups=interval_groups(df, groups), seed=seed, progress=watched(), **common)
+        table = compare_runs(df, plans, targets if len(targets) > 1 else targets[0], seeds, baseline, metric,
+                             run/"runs", groups="split", seed=seed, progress=watched(), **common)
         _page(run, table, plans, targets)
     save_note(run, note, status="finished", finished=now())
     return _closing(run, table)
 
 def _finished_table(run):
     "The table of a comparison that is finished; a candidate may be called None."
-    return pd.read_csv(run/"comparison.csv", dtype={"target": str, "name": str}, keep_default_na=False, na_values=[""]).rename(columns=_OLD)
+    return pd.read_csv(run/"comparison.csv", dtype={"target": str, "name": str}, keep_default_na=False,
+                       na_values=[""]).rename(columns=_OLD)
 
 # %% ../../nbs/95_jobs.judge.ipynb #3c9f384d
-_SECONDS = ("What each was given besides what all share. Seconds are those of one training, on a machine that may have had other "
-            "work to do.")
+_SECONDS = ("What each was given besides what all share. Seconds are those of one training, on a machine that may "
+            "have had other work to do.")
 
 def _page(run, table, plans, targets):
     "The table, the picture and the page."
     figure = figure_of(plot_comparison(table))
     figure.savefig(run/"comparison.png", dpi=120)
     shown = table.drop(columns=["n", "n_all", "n_groups"]).assign(metric=table["metric"].str.replace("_", " "))
-    settings = pd.DataFrame([{"name": name, "settings": ", ".join(f"{k} {v}" for k,v in o.items())} for name,o in plans.items()])
+    texts = [", ".join(f"{k} {v}" for k,v in o.items()) for o in plans.values()]
+    settings = pd.DataFrame({"name": list(plans), "settings": texts})
     save_page(run/"report.html", f"{' and '.join(targets)}: {len(plans)} candidates",
-              [("Scores and differences", "\n\n".join(table.attrs["notes"]), [figure, shown]), ("Candidates", _SECONDS, settings)],
+              [("Scores and differences", "\n\n".join(table.attrs["notes"]), [figure, shown]),
+               ("Candidates", _SECONDS, settings)],
               "The same split, the same seeds, the same images to judge on.")
     with atomic_path(run/"comparison.csv") as temp: table.to_csv(temp, index=False)
 
@@ -138,8 +149,8 @@ def _closing(run, table):
     "Say how each did, and remove what only an unfinished comparison needs."
     shutil.rmtree(run/"cache", ignore_errors=True)
     for t,rows in table.groupby("target", sort=False):
-        one = rows.iloc[0]
-        print(f"{t}: {one['metric'].replace('_', ' ')} on {one['n']} images: " + "; ".join(_figures(o) for _,o in rows.iterrows()))
+        one,each = rows.iloc[0],"; ".join(_figures(o) for _,o in rows.iterrows())
+        print(f"{t}: {one['metric'].replace('_', ' ')} on {one['n']} images: {each}")
     print(f"{run} is finished: {run/'report.html'}")
     return table
 
@@ -148,7 +159,8 @@ def _figures(row):
     def one(key, form):
         value,low,high = (f"{row[key + end]:{form}}" for end in ("", "_low", "_high"))
         return f"{value} ({low} to {high})" if pd.notna(row[key + "_low"]) else value
-    return f"{row['name']} {one('value', '.3f')}" + (f", {one('difference', '+.3f')}" if pd.notna(row["difference"]) else "")
+    return f"{row['name']} {one('value', '.3f')}" + (f", {one('difference', '+.3f')}" if pd.notna(row["difference"])
+                                                     else "")
 
 # %% ../../nbs/95_jobs.judge.ipynb #b2408b00
 @renamed(manifest="data")
@@ -157,23 +169,24 @@ def evaluate(
     data, # A manifest file with the model's target or targets, a folder of class folders, or a COCO file
     out, # Folder to make
     target=None, # The targets to judge; by default all of the model's that these images label
-    groups:str="auto", # What the intervals resample as a whole: a column, "none" for single images, "auto" for what the model's split was made by
+    groups:str="auto", # What is kept together in intervals: a column, "none", or "auto", what the model was split by
     bs:int=32, # Images a batch
     images=None, # Folder that relative paths of a table start at; by default that of the file
     num_workers:int=None, # Threads that read images; by default one a processor, at most 8
     device:str=None, # "cpu", "cuda", ...; by default CUDA where there is one
 )->dict: # The figures, as in `metrics.json`
-    "Predict labelled images, and write scores, confusion and a page. Raises `OceanError` for bad input or where not one image can be read."
+    "Predict labelled images; write scores, confusion and a page. Raises `OceanError`, also if not one can be read."
     check_free(out)
     check_outside(out, data)
     model = load_bundle(bundle, device)
     df,targets = _to_judge(data, model, target, images)
     split = (model.config.get("training") or {}).get("split") or {}
     if groups == "auto": groups = interval_groups(df, split.get("groups", split.get("by")))
-    elif groups != "none" and groups not in df: raise OceanError(f"--groups {groups}: no such column; the columns are: {', '.join(map(str, df.columns))}")
-    told = dict(bundle=os.path.abspath(bundle), data=os.path.abspath(data), out=os.path.abspath(out), target=listify(target), groups=groups,
-                images=images and os.path.abspath(images))
-    note = new_note("evaluate", told)
+    elif groups != "none" and groups not in df:
+        raise OceanError(f"--groups {groups}: no such column; the columns are: {', '.join(map(str, df.columns))}")
+    options = dict(bundle=os.path.abspath(bundle), data=os.path.abspath(data), out=os.path.abspath(out),
+                   target=listify(target), groups=groups, images=images and os.path.abspath(images))
+    note = new_note("evaluate", options)
     with writing(out),atomic_folder(out) as folder:
         preds = model.predict(df, bs=bs, num_workers=num_workers, progress=watched())
         warn_unreadable(preds, df.attrs.get("folder"))
@@ -182,7 +195,8 @@ def evaluate(
         save_json(folder/"metrics.json", figures_by_target(figures, model.targets))
         save_note(folder, note, status="finished", finished=now(), model=model.identity)
     for f in list(figures.values())[:1]:
-        if n := f["n_train"]: print(f"{n} of the {f['n']} images say `train` in the column split; if the model learnt from them, "
+        if n := f["n_train"]:
+            print(f"{n} of the {f['n']} images say `train` in the column split; if the model learnt from them, "
                                     "these figures are too good: evaluate the others alone", file=sys.stderr)
     print(f"{headlines(figures, 'images', model.targets)}: {Path(out)/'report.html'}")
     return figures_by_target(figures, model.targets)
@@ -193,13 +207,18 @@ def _to_judge(data, model, target=None, images=None):
     if odd := [t for t in names if t not in model.targets]:
         raise OceanError(f"--target {odd[0]}: no target of this model; those are {', '.join(model.targets)}")
     if len(names) > 1 and (Path(data).is_dir() or is_coco(data)):
-        raise OceanError(f"{data}: labels one target, and the model has {len(names)} ({', '.join(names)}); choose one with --target, "
+        raise OceanError(f"{data}: labels one target, and the model has {len(names)} ({', '.join(names)}); choose one "
+                         f"with --target, "
                          "or give a manifest with a column for each that is to be judged")
     if len(names) > 1:
         df = manifest_with_targets(data, names, images)
         targets = labelled_targets(df, names)
-    else: df,targets,_ = read_labelled(data, names, classes=model.targets[names[0]] if is_coco(data) else None, images=images)
-    if not targets: raise OceanError(f"{data}: labels none of the model's targets ({', '.join(names)}); the columns are: {', '.join(map(str, df.columns))}")
+    else:
+        df,targets,_ = read_labelled(data, names, classes=model.targets[names[0]] if is_coco(data) else None,
+                                     images=images)
+    if not targets:
+        raise OceanError(f"{data}: labels none of the model's targets ({', '.join(names)}); the columns are: "
+                         f"{', '.join(map(str, df.columns))}")
     return check_manifest(df, targets, {t: model.targets[t] for t in targets}),targets
 
 # %% ../../nbs/95_jobs.judge.ipynb #ca1b0002
@@ -208,13 +227,13 @@ def calibrate(
     data, # Labelled images that trained nothing: a manifest file, a folder of class folders, or a COCO file
     out, # Folder of the new bundle; must not exist, or be empty
     target=None, # The targets to calibrate; by default all of the model's that these images label
-    precision:float=None, # Share of answers to be right: below a score the model then gives no label; None for always one
+    precision:float=None, # Share of answers to be right: no label where the model is less sure; None for always one
     images=None, # Folder that relative paths of a table start at; by default that of the file
     bs:int=32, # Images a batch
     num_workers:int=None, # Threads that read images; by default one a processor, at most 8
     device:str=None, # "cpu", "cuda", ...; by default CUDA where there is one
 )->Path: # The new bundle's folder
-    "Fit a model's scores to labelled images, in a new bundle. Raises `OceanError` for bad input or images that trained the model."
+    "Fit a model's scores to labelled images, in a new bundle. Raises `OceanError`, also for images that trained it."
     check_free(out)
     check_outside(out, data)
     if precision is not None and not 0 < precision <= 1: raise OceanError(f"--precision {precision}: a share in (0, 1]")
@@ -228,7 +247,8 @@ def calibrate(
         save_calibrated(model, out, fits)
     for t,fit in fits.items():
         low = "" if fit.get("abstain") is None else f", no label below {fit['abstain']:.3f}"
-        print(f"{t}: temperature {fit['temperature']:.3g}, calibration error {fit['ece_before']:.3f} before and {fit['ece_after']:.3f} after, "
+        print(f"{t}: temperature {fit['temperature']:.3g}, calibration error {fit['ece_before']:.3f} before and "
+              f"{fit['ece_after']:.3f} after, "
               f"on {fit['images']} images{low}")
     print(f"the model, calibrated anew: {out}")
     return Path(out)
@@ -243,7 +263,7 @@ def _boxes_at(path, classes=None, images=None):
     return df,boxes if classes is None else boxes[boxes["label"].isin(classes)]
 
 def _on_images_of(boxes, manifest):
-    "The boxes with paths as the manifest writes them, and how many are on images that it doesn't know. Raises `OceanError` if none is left."
+    "The boxes with the manifest's own paths, and how many are on other images. Raises `OceanError` if all are."
     files = dict(zip(image_paths(manifest), manifest["path"].astype(str)))
     namesakes = {}
     for file,p in files.items(): namesakes.setdefault(file.name, []).append((p, (PurePath(p).parts, file.parts)))
@@ -268,7 +288,7 @@ def score(
     truth, # True boxes: a COCO file or a table
     out, # Folder to make
     classes=None, # Classes to judge; by default those of the truth
-    groups:str="auto", # Column of the truth's images that the intervals resample as a whole; `auto`: group, else video; `none`
+    groups:str="auto", # What is kept together in intervals: a column of the truth, "none", "auto": group or video
     images=None, # Folder that relative paths of the truth start at; by default that of its file
 )->pd.DataFrame: # As `wsol_scores` makes it, also in `wsol.csv`
     "Judge boxes against true ones, beside a box in the middle; a table and a page. Raises `OceanError` for bad input."

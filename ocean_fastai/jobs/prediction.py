@@ -32,13 +32,15 @@ def predict(
     num_workers:int=None, # Threads that read images; by default one a processor, at most 8
     device:str=None, # "cpu", "cuda", ...; by default CUDA where there is one
 )->pd.DataFrame: # The predictions
-    "Predict images and write the table. Raises `OceanError` for bad input or where not one image can be read, `OSError` where nothing can be written."
+    "Predict images and write the table. Raises `OceanError` for bad input, or if not one image can be read."
     model,df = load_bundle(bundle, device),read_items(items, images, every_s)
     with writing(out):
-        preds = model.predict(df, bs=bs, num_workers=num_workers, out=out, resume=resume, cache=cache, every_s=every_s, progress=watched())
+        preds = model.predict(df, bs=bs, num_workers=num_workers, out=out, resume=resume, cache=cache, every_s=every_s,
+                              progress=watched())
     try: n_good,n = warn_unreadable(preds, df.attrs.get("folder"))
     except OceanError:
-        for name in (f"{out}", f"{out}.run.json"): Path(name).unlink(missing_ok=True)  # a table of errors alone, in the way of the next try
+        for name in (f"{out}", f"{out}.run.json"):
+            Path(name).unlink(missing_ok=True)  # a table of errors alone, in the way of the next try
         raise
     print(f"{n_good} of {n} images predicted: {out}")
     return preds

@@ -45,12 +45,14 @@ def answered_targets(
     preds:pd.DataFrame, # Predictions
     targets, # Names of targets
 )->list: # Some of them
-    "Those that the model answers; the others are told on stderr. Raises `OceanError` if it abstains on every image of all."
+    "Those that the model answers; stderr names the others. Raises `OceanError` if there is none."
     def answers(rows): return rows["label"].notna().any() or rows["error"].notna().all()
     some = [t for t in targets if answers(preds[preds["target"] == t])]
     silent = [t for t in targets if t not in some]
     if silent: print(f"{few(silent)}: the model abstains on every image, so there is nothing to judge", file=sys.stderr)
-    if not some: raise OceanError(f"{few(targets)}: the model abstains on every image; save it without abstaining to see what it would have said")
+    if not some:
+        raise OceanError(f"{few(targets)}: the model abstains on every image; save it without abstaining to see what "
+                         f"it would have said")
     return some
 
 
@@ -64,7 +66,8 @@ def figures_by_target(
 
 def _headline(figures, what, target=""):
     "The main figure of a target in one line."
-    on = f"{figures['n']} of {figures['n_all']}" if figures.get("n_all", 0) > figures["n"] else figures["n"]  # a model may abstain
+    n,n_all = figures["n"],figures.get("n_all", figures["n"])
+    on = f"{n} of {n_all}" if n_all > n else n  # a model may abstain
     m,line = figures["metrics"]["balanced_accuracy"],f"{target}: "*bool(target) + f"balanced accuracy on {on} {what}: "
     if m["value"] is None: return line + "undefined"
     interval = "" if m["low"] is None else f" (95 % interval {m['low']:.3f} to {m['high']:.3f})"

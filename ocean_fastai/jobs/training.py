@@ -28,36 +28,40 @@ from ..geometry import parse_size
 from ..infer.bundle import WEIGHTS, load_bundle, save_bundle
 from ..infer.predict import predict_table
 from .base import bars, begun, claimed, new_note, now, save_json, save_note, watched, writing
-from ocean_fastai.jobs.data import (check_network, check_outside, check_range, interval_groups, labelled_targets, parted,
-    read_labelled, recipe)
+from .data import (check_network, check_outside, check_range, interval_groups, labelled_targets,
+    parted, read_labelled, recipe)
 from .results import figures_by_target, headlines, warn_unreadable, write_results
 from ..train.learner import ocean_learner, refit as refit_learner
 
 # %% ../../nbs/93_jobs.training.ipynb #d0aa1c71
 def _loaders(run, note, df, targets, options, num_workers=None):
-    "The run's loaders, and its note: the split made or read again, the images cached, those that can't be read left out."
+    "The run's loaders, and its note: split made or read again, images cached, unreadable ones left out."
     df,note = parted(run, note, df, targets, options)
-    dls = OceanDataLoaders.from_manifest(df, targets, size=options["size"], crop=options["crop"], seed=options["seed"],
-        augs=None if options["augs"] == "none" else options["augs"], vocab=options["classes"], bs=options["bs"], by="split",
-        num_workers=num_workers, verbose=False, cache=run/"cache")
+    augs = None if options["augs"] == "none" else options["augs"]
+    shared = {k: options[k] for k in ("size", "crop", "seed", "bs")}
+    dls = OceanDataLoaders.from_manifest(df, targets, **shared, augs=augs, vocab=options["classes"], by="split",
+                                         num_workers=num_workers, verbose=False, cache=run/"cache")
     note = save_note(run, note, split_hash=dls.split_hash)
     if not (run/"split.csv").exists(): save_split(df, run/"split.csv", targets)
     size = sum(f.stat().st_size for f in (run/"cache").rglob("*") if f.is_file())
-    print(f"{len(dls.train_ds)} images to train on, {len(dls.valid_ds)} to validate on; cached in {run/'cache'} until the end ({size/1e6:.0f} MB)")
-    if options["crop"] not in (None, 1): print(f"crop: of each image the central {options['crop']:.3g} of the width is looked at")
+    print(f"{len(dls.train_ds)} images to train on, {len(dls.valid_ds)} to validate on; cached in {run/'cache'} until "
+          f"the end ({size/1e6:.0f} MB)")
+    if options["crop"] not in (None, 1):
+        print(f"crop: of each image the central {options['crop']:.3g} of the width is looked at")
     return dls,note
 
 # %% ../../nbs/93_jobs.training.ipynb #d2fb0b34
-_VALID = ("The validation images. They trained nothing, but they chose the best epoch, so these figures are a little too good.")
-_REFIT = ("The validation images, as the model saw them before it was trained once more on all images. The model in bundle/ is "
-          "the later one; no figure can be drawn from these images for it.")
+_VALID = ("The validation images. They trained nothing, but they chose the best epoch, so these figures are a little "
+          "too good.")
+_REFIT = ("The validation images, as the model saw them before it was trained once more on all images. The model in "
+          "bundle/ is the later one; no figure can be drawn from these images for it.")
 _TEST = "The test images, which neither trained nor chose anything, as the model in bundle/ sees them."
-_REFIT_NOTE = ("Trained on training and validation images together; figures on validation images, the temperatures and the "
-               "thresholds are those of the model before that.")
+_REFIT_NOTE = ("Trained on training and validation images together; figures on validation images, the temperatures "
+               "and the thresholds are those of the model before that.")
 
 # %% ../../nbs/93_jobs.training.ipynb #e815cdb3
-_FITTED = ("Where to cut each class's map, and how much of the class map to mix in, chosen on the validation images' boxes. The "
-           "box accuracy is that of the same boxes: it is the best of many tries, and so too good.")
+_FITTED = ("Where to cut each class's map, and how much of the class map to mix in, chosen on the validation images' "
+           "boxes. The box accuracy is that of the same boxes: it is the best of many tries, and so too good.")
 
 def _fitted(learn, df, boxes, target):
     "Thresholds fitted on the boxes of these images, for the bundle; None where there are no boxes."
@@ -66,15 +70,17 @@ def _fitted(learn, df, boxes, target):
     if len(boxes): return fit_threshold(learn, df.drop(columns="cached"), boxes, target, progress=watched())
     print("no validation image has a box, so no threshold is fitted; localize will use Otsu's", file=sys.stderr)
 
-_CALIBRATED = ("By what each target's logits are divided so that its scores say how often they are right, fitted on the "
-               "validation images. The error (ECE, fifteen bins of equal width) is that on the same images, before and after, "
-               "and so a little too good.")
+_CALIBRATED = ("By what each target's logits are divided so that its scores say how often they are right, fitted on "
+               "the validation images. The error (ECE, fifteen bins of equal width) is that on the same images, "
+               "before and after, and so a little too good.")
 
 def _calibration(learn, df, raw, precision):
-    "The calibration of a learner on its validation images; without abstaining, said on stderr, from targets that don't reach the precision wished for."
+    "The calibration on the validation images; stderr names targets that don't reach the precision, and never abstain."
     fits = calibrate(learn, df, preds=raw)
     for t in (t for t in fits if precision is not None and t not in learn.dls.multilabel):
-        try: fits[t] |= {"abstain": abstain_threshold(apply_temperature(raw, _temperatures(fits)), df, precision, t), "precision": precision}
+        try:
+            fits[t] |= {"abstain": abstain_threshold(apply_temperature(raw, _temperatures(fits)), df, precision, t),
+                        "precision": precision}
         except OceanError as e: print(f"the model will never abstain from {t}: {e}", file=sys.stderr)
     return fits
 
@@ -87,13 +93,13 @@ def _reliability(fits, raw, df):
     return "Calibration",_CALIBRATED,[pd.DataFrame(fits).T.rename_axis("target").reset_index(), *curves]
 
 # %% ../../nbs/93_jobs.training.ipynb #e815cdb4
-_CHOSEN = ("From which calibrated probability a class counts as there, chosen on the validation images for {}. What is reached is "
-           "that of the same images, and so too good, the more so the fewer have the class.")
-_TOGETHER = ("Of all labelled images, whatever their part. Classes that hardly ever stand apart can't be told apart by what the "
-             "network learns from these images.")
+_CHOSEN = ("From which calibrated probability a class counts as there, chosen on the validation images for {}. What "
+           "is reached is that of the same images, and so too good, the more so the fewer have the class.")
+_TOGETHER = ("Of all labelled images, whatever their part. Classes that hardly ever stand apart can't be told apart "
+             "by what the network learns from these images.")
 
 def _thresholds(preds, df, targets, options):
-    "Tables of the thresholds chosen for these targets; where the precision wished for is not reached they stay at one half, said on stderr."
+    "Tables of the thresholds chosen; stderr names targets that don't reach the precision and stay at one half."
     out = {}
     for t in targets if options["thresholds"] == "f1" or options["precision"] else ():
         try: out[t] = choose_thresholds(preds, df, t, options["precision"])
@@ -111,21 +117,26 @@ def _labels_sections(df, learn, chosen, precision):
 
 # %% ../../nbs/93_jobs.training.ipynb #92243d2c
 def _validated(run, learn, targets, options, boxes):
-    "History, thresholds, calibration, and the files of the validation images; returns their figures, and what was fitted on them."
+    "Write the history and the files of the validation images; their figures, and what was fitted on them."
     learn.history.to_csv(run/"history.csv", index=False)
     df = learn.dls.manifest.query("split == 'valid'").reset_index(drop=True)
-    extra = [("Training", f"Best epoch: {learn.fit_summary['best']}.", [figure_of(plot_history(learn.history)), learn.history.round(4)])]
+    curve = [figure_of(plot_history(learn.history)), learn.history.round(4)]
+    extra = [("Training", f"Best epoch: {learn.fit_summary['best']}.", curve)]
     fit = _fitted(learn, df, boxes, targets[0])
     raw = predict_table(learn, df, progress=False)
     calibration = _calibration(learn, df, raw, options["precision"])
     chosen = _thresholds(apply_temperature(raw, _temperatures(calibration)), df, learn.dls.multilabel, options)
-    extra += [_reliability(calibration, raw, df), *_labels_sections(learn.dls.manifest, learn, chosen, options["precision"])]
-    if fit: extra.append(("Thresholds for localize", _FITTED, pd.DataFrame(fit["classes"]).T.rename_axis("class").reset_index()))
+    extra.append(_reliability(calibration, raw, df))
+    extra += _labels_sections(learn.dls.manifest, learn, chosen, options["precision"])
+    if fit:
+        cuts = pd.DataFrame(fit["classes"]).T.rename_axis("class").reset_index()
+        extra.append(("Thresholds for localize", _FITTED, cuts))
     preds = apply_temperature(raw, _temperatures(calibration), {t: table["threshold"] for t,table in chosen.items()},
                               {t: o["abstain"] for t,o in calibration.items()})
-    figures = write_results(run, preds, df, labelled_targets(df, targets), "validation", _REFIT if options["refit"] else _VALID,
-                            interval_groups(df, options["groups"]), extra)
-    learn.fit_summary["valid"] = {f"{t}: {k}" if len(targets) > 1 else k: v["value"] for t,f in figures.items() for k,v in f["metrics"].items()}
+    about,groups = _REFIT if options["refit"] else _VALID,interval_groups(df, options["groups"])
+    figures = write_results(run, preds, df, labelled_targets(df, targets), "validation", about, groups, extra)
+    learn.fit_summary["valid"] = {f"{t}: {k}" if len(targets) > 1 else k: v["value"]
+                                  for t,f in figures.items() for k,v in f["metrics"].items()}
     thresholds = {t: table["threshold"].to_dict() for t,table in chosen.items()}
     return figures,{"localization": fit, "calibration": calibration, "thresholds": thresholds}
 
@@ -143,8 +154,10 @@ def _exported(run, learn, targets, options, fitted):
     if not len(df): return None
     preds = load_bundle(run/"bundle").predict(df, progress=watched())
     try: warn_unreadable(preds, df.attrs.get("folder"))
-    except OceanError as e: return print(f"test: {e}", file=sys.stderr)  # the model is there, and no reason to train it again
-    return write_results(run, preds, df, labelled_targets(df, targets), "test", _TEST, interval_groups(df, options["groups"]), before="test_")
+    except OceanError as e:
+        return print(f"test: {e}", file=sys.stderr)  # the model is there, and no reason to train it again
+    return write_results(run, preds, df, labelled_targets(df, targets), "test", _TEST,
+                         interval_groups(df, options["groups"]), before="test_")
 
 # %% ../../nbs/93_jobs.training.ipynb #63eff598
 def _check_options(o):
@@ -155,11 +168,13 @@ def _check_options(o):
     if not o["head_epochs"] + o["body_epochs"]:
         raise OceanError("--head-epochs 0 --body-epochs 0: nothing would be trained; give one of them at least 1")
     if o["lr"] is not None and not o["lr"] > 0: raise OceanError(f"--lr {o['lr']}: a rate above 0, such as 0.0004")
-    if o["precision"] is not None and not 0 < o["precision"] <= 1: raise OceanError(f"--precision {o['precision']}: a share in (0, 1]")
+    if o["precision"] is not None and not 0 < o["precision"] <= 1:
+        raise OceanError(f"--precision {o['precision']}: a share in (0, 1]")
     if o["augs"] not in _AUGS: raise OceanError(f"--augs {o['augs']}: choose {', '.join(_AUGS)}")
     if o["thresholds"] not in ("half", "f1"): raise OceanError(f"--thresholds {o['thresholds']}: choose half or f1")
     if o["thresholds"] == "f1" and o["precision"] is not None:
-        raise OceanError("--thresholds f1 and --precision contradict each other: a threshold is chosen for one of the two")
+        raise OceanError("--thresholds f1 and --precision contradict each other: a threshold is chosen for one of the "
+                         "two")
     if o["bs"] is not None and o["bs"] < 1: raise OceanError(f"--bs {o['bs']}: a batch holds at least one image")
 
 _AUGS = ("light", "medium", "strong", "none")
@@ -169,7 +184,9 @@ def _balance(balance):
     if balance in (None, "uncertainty") or isinstance(balance, dict): return balance
     pairs = [o.partition("=") for o in listify(balance.split(",") if isinstance(balance, str) else balance)]
     try: return {t.strip(): float(n) for t,_,n in pairs}
-    except ValueError: raise OceanError(f"--balance {balance}: give uncertainty, or a number for each target such as floor=1,elements=0.5") from None
+    except ValueError:
+        raise OceanError(f"--balance {balance}: give uncertainty, or a number for each target such as "
+                         f"floor=1,elements=0.5") from None
 
 def _weighted(weighted):
     "Whether classes are weighed, of yes and no too. Raises `OceanError`."
@@ -199,20 +216,20 @@ def _ended(run, how):
 def train(
     data, # A folder of class folders, a manifest file (.csv, .parquet), or a COCO file (.json)
     out, # Folder of the run; must not exist, or be empty
-    target=None, # What to learn, one column or a list; by default `label` for a folder, `elements` for COCO, a manifest's only candidate
+    target=None, # Columns to learn; by default `label` for a folder, `elements` for COCO, or the only candidate
     classes=None, # The classes allowed, in order, of COCO those to keep; by default those found
     arch:str=None, # Any network of timm; by default that of `init`, else resnet34
     weights="hub", # To start from: a file, "hub", or "none"
-    init=None, # A trained model of another task, a bundle's folder, whose body is where this one starts, in place of `weights`
+    init=None, # A bundle of another task, whose body is where this one starts, in place of `weights`
     size:int|str|tuple=512, # Of the network's input: a number, "WIDTHxHEIGHT" or (width, height), pixels
     crop:float=None, # Part of the width to keep, such as 2/3 for an ROV's own frame; by default all of it
-    groups:str="auto", # What stays together in the split: a column, "none" for single frames, "auto" for `split`, `group` or `video`
+    groups:str="auto", # What is kept together: a column, "none", or "auto" for `split`, `group` or `video`
     valid:float=.2, # Share of the images to validate on
     head_epochs:int=8, # Epochs of the classifier alone, at most
     body_epochs:int=4, # Epochs of the whole network, at most
     bs:int=None, # Images a batch, at most; by default the loaders' own
-    precision:float=None, # Share of answers to be right: a less sure model then gives no label, or of several classes only the sure ones
-    thresholds:str="half", # From which probability one of several classes counts as there: "half", or that of the best F1 in validation, "f1"
+    precision:float=None, # Share of answers to be right: no label where the model is less sure; None for always one
+    thresholds:str="half", # From where one of several classes counts as there: "half", or the best F1, "f1"
     seed:int=SEED, # Of the split, the first weights and the augmentation
     refit:bool=False, # Train once more on all images
     resume:bool=False, # Go on with the run in `out`
@@ -220,20 +237,23 @@ def train(
     images=None, # Folder that relative paths of a table start at; by default that of the file
     lr:float=None, # Highest rate of the classifier while the whole network trains; by default as suits the start
     augs:str="medium", # Augmentation: light, medium, strong, or none
-    weighted:bool|str=True, # Weigh classes inverse to their frequency? "pos" weighs the presences of several classes instead
+    weighted:bool|str=True, # Weigh classes inverse to their frequency? "pos" weighs presences instead
     balance:str|dict=None, # How much each of several targets counts: {target: number}, or "uncertainty" to learn it
     num_workers:int=None, # Loader processes; by default none for few images
 )->Path: # The run's folder
-    "Train, validate and export a classifier. Raises `OceanError` for bad input, `OSError` where nothing can be written."
+    "Train, validate and export a classifier. Raises `OceanError` for bad input, `OSError` where it can't write."
     if init is not None:
         trained = load_bundle(init, "cpu")
         arch,weights = arch or trained.arch,trained.folder/WEIGHTS
     arch = arch or "resnet34"
-    options = dict(data=os.path.abspath(data), out=os.path.abspath(out), target=listify(target), classes=classes and list(classes),
-        images=images and os.path.abspath(images), arch=arch, weights=None if init else str(weights or "none"),
-        init=init and os.path.abspath(init), size=list(parse_size(size)), crop=crop, groups=groups, valid=valid, test=test,
-        head_epochs=head_epochs, body_epochs=body_epochs, lr=lr, bs=bs, augs=augs or "none", weighted=_weighted(weighted),
-        balance=_balance(balance), seed=seed, refit=refit, precision=precision, thresholds=thresholds)
+    options = dict(data=os.path.abspath(data), out=os.path.abspath(out), target=listify(target),
+        classes=classes and list(classes), images=images and os.path.abspath(images), arch=arch,
+        weights=None if init else str(weights or "none"), init=init and os.path.abspath(init),
+        size=list(parse_size(size)),
+        crop=crop, groups=groups, valid=valid, test=test, head_epochs=head_epochs, body_epochs=body_epochs, lr=lr,
+        bs=bs,
+        augs=augs or "none", weighted=_weighted(weighted), balance=_balance(balance), seed=seed, refit=refit,
+        precision=precision, thresholds=thresholds)
     run,note = Path(out),claimed(out, new_note("train", options), resume)
     if note["status"] == "finished": return _ended(run, "is finished already")
     _check_options(options)
@@ -243,7 +263,8 @@ def train(
     with writing(run),bars():
         with begun(run, note):
             dls,note = _loaders(run, note, df, targets, options, num_workers)
-            learn = ocean_learner(dls, arch, weights, seed=seed, init=init, weighted=options["weighted"], balance=options["balance"])
+            learn = ocean_learner(dls, arch, weights, seed=seed, init=init, weighted=options["weighted"],
+                                  balance=options["balance"])
         learn.fit_transfer(**recipe(weights, head_epochs, body_epochs, lr), folder=run/"checkpoint", resume=True)
         valid,fitted = _validated(run, learn, targets, options, boxes)
         test = _exported(run, learn, targets, options, fitted)

@@ -1,4 +1,4 @@
-"""A folder of drawn ROV videos with its manifest, boxes and masks: the data of the demo and of the tests.
+"""A folder of synthetic ROV videos with its manifest, boxes and masks: the data of the demo and of the tests.
 
 Docs: https://ocean-fastai.github.io/ocean-fastai/synth.dataset.html.md"""
 
@@ -34,7 +34,8 @@ def _plan_videos(videos, seed, floors, elements):
     has = {e: _alternate(rng, floor) for e in elements}
     return pd.DataFrame(dict(
         video=[f"v{i:03d}" for i in range(videos)], floor=[floors[f] for f in floor],
-        placed=[[e for e in elements if has[e][i]] for i in range(videos)], rov_frame=_alternate(rng, floor).astype(int),
+        placed=[[e for e in elements if has[e][i]] for i in range(videos)],
+        rov_frame=_alternate(rng, floor).astype(int),
         seed=rng.integers(2**31, size=videos), depth=rng.uniform(12, 60, videos),
         lat=27.99 + rng.uniform(-.02, .02, videos), lon=-15.37 + rng.uniform(-.02, .02, videos)))
 
@@ -68,7 +69,8 @@ def _frame_rows(v, frames):
     cams = [camera_at(v.seed, int(k)) for k in t]
     north, east = np.array([c.y for c in cams]), np.array([c.x for c in cams])
     return pd.DataFrame(dict(
-        path=[f"images/{v.video}_{k:04d}.jpg" for k in t], floor=v.floor, elements="none", video=v.video, time=t*_STEP_S,
+        path=[f"images/{v.video}_{k:04d}.jpg" for k in t], floor=v.floor, elements="none", video=v.video,
+        time=t*_STEP_S,
         depth=np.round(v.depth + .1*np.sin(t/7), 2), lat=np.round(v.lat + north/111_320, 7),
         lon=np.round(v.lon + east/(111_320*np.cos(np.radians(v.lat))), 7), rov_frame=v.rov_frame))
 
@@ -99,7 +101,9 @@ def _claim(folder, wanted):
     if note.exists():
         found = json.loads(note.read_text())
         differ = [f"{k} {found.get(k)!r}, not {v!r}" for k, v in wanted.items() if found.get(k) != v]
-        if differ: raise OceanError(f"{folder}: holds another drawn data set ({'; '.join(differ)}); remove it or choose another folder")
+        if differ:
+            others = "; ".join(differ)
+            raise OceanError(f"{folder}: holds another drawn data set ({others}); remove it or choose another folder")
         return
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise OceanError(f"{folder}: exists and is no drawn data set; remove it or choose another folder")
@@ -112,9 +116,11 @@ def _checked(n, size, videos, seed, floors, elements, masks):
     n, videos, seed, size = int(n), int(videos), int(seed), [int(s) for s in size]
     if not floors: raise OceanError(f"floors is empty; name some of {', '.join(FLOORS)}")
     if n < 1 or not 1 <= videos <= n: raise OceanError(f"n {n} must be 1 or more and videos {videos} from 1 to n")
-    if len(size) != 2 or min(size) < 32: raise OceanError(f"size {tuple(size)} must be width and height of at least 32 pixels")
+    if len(size) != 2 or min(size) < 32:
+        raise OceanError(f"size {tuple(size)} must be width and height of at least 32 pixels")
     if seed < 0: raise OceanError(f"seed {seed} must be 0 or more")
-    return dict(drawn_by="ocean-fastai synth 1", n=n, size=size, videos=videos, seed=seed, floors=floors, elements=elements, masks=bool(masks))
+    return dict(drawn_by="ocean-fastai synth 1", n=n, size=size, videos=videos, seed=seed, floors=floors,
+                elements=elements, masks=bool(masks))
 
 # %% ../../nbs/08_synth.dataset.ipynb #2337e2e6
 def _draw_all(folder, w, progress):
@@ -127,14 +133,17 @@ def _draw_all(folder, w, progress):
         for v, count, part in zip(plan.itertuples(), counts, parts):
             rows = _frame_rows(v, count)
             files = [*rows.path, *(map(mask_path, rows.path) if w["masks"] else ())]
-            if (part.exists() or manifest.exists()) and all((folder/f).exists() for f in files): bar.update(count); continue
+            if (part.exists() or manifest.exists()) and all((folder/f).exists() for f in files):
+                bar.update(count)
+                continue
             rows, found = _draw_video(folder, v, count, tuple(w["size"]), w["masks"], bar.update)
             if not manifest.exists():
                 with atomic_path(part) as tmp: tmp.write_text(json.dumps([rows.to_dict("list"), found.to_dict("list")]))
     if manifest.exists(): return
     tables = [json.loads(p.read_text()) for p in parts]
     for path, i in ((boxes, 1), (manifest, 0)):
-        with atomic_path(path) as tmp: pd.concat([pd.DataFrame(t[i]) for t in tables], ignore_index=True).to_csv(tmp, index=False)
+        table = pd.concat([pd.DataFrame(t[i]) for t in tables], ignore_index=True)
+        with atomic_path(path) as tmp: table.to_csv(tmp, index=False)
     for p in parts: p.unlink()
     parts[0].parent.rmdir()
 
@@ -150,13 +159,15 @@ def draw_dataset(
     masks:bool=True,       # Write masks too
     progress:bool=True,    # Show a bar
 )->pd.DataFrame:           # The manifest: path, floor, elements, video, time (s), depth (m), lat, lon, rov_frame
-    "Draw a data set: `images/`, `masks/`, `boxes.csv`, and `manifest.csv` last. Raises `OceanError` for bad input and folders that can't be used."
+    "Make a data set: `images/`, `masks/`, `boxes.csv`, `manifest.csv` last. Raises `OceanError`."
     folder = Path(folder)
     wanted = _checked(n, size, videos, seed, floors, elements, masks)
     try:
         _claim(folder, wanted)
         _draw_all(folder, wanted, progress)
         df = pd.read_csv(folder/"manifest.csv", keep_default_na=False)
-    except OSError as e: raise OceanError(f"{folder}: can't be written ({e.strerror or e}); make room or choose another folder, the same call goes on") from e
+    except OSError as e:
+        raise OceanError(f"{folder}: can't be written ({e.strerror or e}); make room or choose another folder, "
+                         "the same call goes on") from e
     df.attrs["folder"] = str(folder)
     return df

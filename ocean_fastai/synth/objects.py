@@ -1,4 +1,4 @@
-"""The things that lie, grow and swim on a drawn sea floor: fish, sea whips, starfish, algae, waste and rocks.
+"""The things that lie, grow and swim on a synthetic sea floor: fish, sea whips, starfish, algae, waste and rocks.
 
 Docs: https://ocean-fastai.github.io/ocean-fastai/synth.objects.html.md"""
 
@@ -142,7 +142,8 @@ def _fish(rng):
     put = lambda p: _fill(_turn(p, angle)*(flip, 1))
     core = put(body)
     mask = np.maximum.reduce([core, put(tail), put(fin)])
-    back = np.float32([[.35, .36, .34], [.42, .30, .20], [.25, .32, .36], [.45, .4, .22]][rng.integers(4)])*rng.uniform(.7, 1.2)
+    backs = [.35, .36, .34],[.42, .30, .20],[.25, .32, .36],[.45, .4, .22]
+    back = np.float32(backs[rng.integers(4)])*rng.uniform(.7, 1.2)
     y = np.linspace(-1, 1, _N, dtype=np.float32)[:, None]
     pale = np.clip(.5 + y/deep*.8, 0, 1)[..., None]*np.ones((1, _N, 1), np.float32)
     rgb = (back*(1 - pale) + np.float32([.72, .74, .70])*pale)*_round(core, soft=.25)[..., None]
@@ -160,7 +161,8 @@ def _whip(rng):
     for _ in range(rng.integers(2, 6)):
         h, lean, curl = rng.uniform(1.1, 1.85), rng.normal(0, .4), rng.uniform(-.35, .35)
         x = rng.normal(0, .07) + lean*t + curl*t**2 + .03*np.sin(9*t + rng.uniform(0, 6))
-        _strand(rgb, cover, np.stack([np.clip(x, -.96, .96), .95 - h*t], 1), rng.uniform(.035, .055), colour*rng.uniform(.8, 1.1))
+        points = np.stack([np.clip(x, -.96, .96), .95 - h*t], 1)
+        _strand(rgb, cover, points, rng.uniform(.035, .055), colour*rng.uniform(.8, 1.1))
     rgb *= (1 + .25*noise(rng, _N, 128))[..., None]
     cover = cv2.GaussianBlur(cover, (0, 0), .7)
     return rgb, cover, cover, rng.uniform(.6, 1.1), False
@@ -196,7 +198,8 @@ def _bottle(rng):
     rgb = rgb*(1 - label) + label*rgb*np.float32(rng.uniform(.5, 1.6, 3))
     glint = put([(-.8, -w*.62), (.45, -w*.5), (.45, -w*.32), (-.8, -w*.4)])[..., None]
     rgb = _silt(rng, rgb) + .5*cv2.GaussianBlur(glint, (0, 0), 2)[..., None]
-    rgb = rgb*(1 - cap[..., None]) + cap[..., None]*np.float32(rng.choice([[.6, .08, .06], [.1, .2, .55], [.8, .8, .78]]))
+    plastic = np.float32(rng.choice([[.6, .08, .06], [.1, .2, .55], [.8, .8, .78]]))
+    rgb = rgb*(1 - cap[..., None]) + cap[..., None]*plastic
     return rgb, mask*(.72 + .28*np.maximum(cap, label[..., 0])), mask, rng.uniform(.4, .58), False
 
 # %% ../../nbs/05_synth.objects.ipynb #9137d17d
@@ -221,7 +224,8 @@ def _can(rng):
 def _bag(rng):
     mask = _fill(_blob(rng, 60, rough=.3, squash=rng.uniform(.6, .9)))
     folds = np.abs(fractal(rng, _N, 3, 4, .6))**.8
-    colour = np.float32([[.82, .84, .84], [.80, .82, .80], [.30, .48, .66], [.08, .08, .09], [.72, .66, .40]][rng.integers(5)])
+    films = [.82, .84, .84],[.80, .82, .80],[.30, .48, .66],[.08, .08, .09],[.72, .66, .40]
+    colour = np.float32(films[rng.integers(5)])
     rgb = _paint(mask, colour, _round(mask, -16*folds, soft=.3, ambient=.3))
     alpha = mask*np.clip(.80 + .12*folds, 0, 1)
     return _silt(rng, rgb, .4), alpha, mask, rng.uniform(.5, .85), False
@@ -240,7 +244,8 @@ def _tyre(rng):
 
 def _net(rng):
     n, k = _N, int(rng.integers(11, 17))
-    dx, dy = (cv2.resize(rng.normal(0, .12, (4, 4)).astype(np.float32), (k, k), interpolation=cv2.INTER_CUBIC) for _ in "xy")
+    dx, dy = (cv2.resize(rng.normal(0, .12, (4, 4)).astype(np.float32), (k, k), interpolation=cv2.INTER_CUBIC)
+              for _ in "xy")
     u, v = np.meshgrid(np.linspace(-.85, .85, k), np.linspace(-.75, .75, k))
     p = np.clip(_turn(np.stack([u + dx, v + dy], -1).reshape(-1, 2), rng.uniform(0, 3))*.82, -.97, .97).reshape(k, k, 2)
     p = np.int32(np.round((p + 1)*n/2*16))
@@ -249,7 +254,8 @@ def _net(rng):
     cv2.polylines(cover, lines, False, 255, 2, cv2.LINE_AA, 4)
     cv2.polylines(cover, [np.concatenate([p[0], p[:, -1]])], False, 255, 6, cv2.LINE_AA, 4)
     gap = np.ones((21, 21), np.uint8)
-    mask = cv2.morphologyEx(cv2.copyMakeBorder(cover, 30, 30, 30, 30, cv2.BORDER_CONSTANT), cv2.MORPH_CLOSE, gap)[30:-30, 30:-30]
+    wider = cv2.copyMakeBorder(cover, 30, 30, 30, 30, cv2.BORDER_CONSTANT)
+    mask = cv2.morphologyEx(wider, cv2.MORPH_CLOSE, gap)[30:-30, 30:-30]
     colour = np.float32([[.10, .42, .32], [.12, .30, .55], [.70, .36, .10], [.60, .60, .55]][rng.integers(4)])
     rgb = _paint(cover/255., colour, 1 + .2*noise(rng, n, 32))
     return rgb, cover/np.float32(255)*.95, mask/np.float32(255), rng.uniform(.7, 1.3), True

@@ -1,4 +1,4 @@
-"""A sea floor as an ROV's camera sees it, drawn from a seed, with everything on it known to the pixel.
+"""A sea floor as an ROV's camera sees it, made from a seed, with everything on it known to the pixel.
 
 Docs: https://ocean-fastai.github.io/ocean-fastai/synth.scene.html.md"""
 
@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 from ..core import OceanError, VOCABS
-from ..optics import JERLOV, attenuation, veil_colour
-from .floors import Camera, Ground, draw_ground, grid, known_names, make_ground, stream
+from ..optics import JERLOV, attenuation, veil_color
+from .floors import Camera, Floor, draw_floor, grid, known_names, make_floor, stream
 from .objects import KINDS, draw_object
 
 # %% ../../nbs/07_synth.scene.ipynb #a25adf61
@@ -30,8 +30,8 @@ def camera_at(
     height, tilt, fov = g.uniform(1.0, 1.5), np.radians(g.uniform(22, 38)), np.radians(g.uniform(44, 54))
     heading, speed, phase = g.uniform(0, 2*np.pi), g.uniform(.05, .14), g.uniform(0, 6.3, 3)
     rock = lambda k, period: np.sin(phase[k] + frame*2*np.pi/period)
-    return Camera(frame*speed*np.cos(heading) + .02*rock(0, 9), frame*speed*np.sin(heading), height*(1 + .02*rock(1, 13)),
-                  tilt + .012*rock(2, 11), 1/np.tan(fov/2))
+    return Camera(frame*speed*np.cos(heading) + .02*rock(0, 9), frame*speed*np.sin(heading),
+                  height*(1 + .02*rock(1, 13)), tilt + .012*rock(2, 11), 1/np.tan(fov/2))
 
 # %% ../../nbs/07_synth.scene.ipynb #c3ef2610
 def _slots(seed):
@@ -60,10 +60,12 @@ def _conditions(seed, water):
     kind = str(g.choice(["IB", "II", "III", "1C", "3C", "5C"]))
     kind = kind if water is None else water
     beta, third = attenuation(kind), float(camera_at(seed, 0).floor(0., -1/3)[2])
-    sea = dict(type=kind, beta=beta*np.float32(g.uniform(.6, 1.2)/(beta.mean()*third)), veil=veil_colour(kind, g.uniform(6, 14), g.uniform(.13, .3)),
+    sea = dict(type=kind, beta=beta*np.float32(g.uniform(.6, 1.2)/(beta.mean()*third)),
+               veil=veil_color(kind, g.uniform(6, 14), g.uniform(.13, .3)),
                daylight=g.uniform(.12, .5), snow=int(g.integers(40, 320)))
     g = stream(seed, "light")
-    light = dict(u=g.uniform(-.3, .3), v=g.uniform(.3, .7), width=g.uniform(.8, 1.25), power=g.uniform(1.3, 2.1), vignette=g.uniform(.45, .9),
+    light = dict(u=g.uniform(-.3, .3), v=g.uniform(.3, .7), width=g.uniform(.8, 1.25), power=g.uniform(1.3, 2.1),
+                 vignette=g.uniform(.45, .9),
                  colour=np.float32([1., g.uniform(.88, .96), g.uniform(.70, .86)]), noise=g.uniform(1.5, 4.5))
     return sea, light
 
@@ -74,7 +76,7 @@ class World:
     seed: int
     floor: str
     elements: tuple
-    ground: Ground
+    tiles: Floor
     things: list    # (sprite, x, y, mirrored), metres on the floor
     water: dict     # type, beta (per metre), veil (colour), daylight, snow
     light: dict     # The lamps' pool, vignette, sensor noise
@@ -93,8 +95,9 @@ def make_world(
     if water is not None: known_names(water, JERLOV, "water type")
     if seed < 0 or frames < 1: raise OceanError(f"seed {seed} must be 0 or more and frames {frames} 1 or more")
     by_lot = bool(stream(seed, "rov").random() < .5)
-    return World(seed, floor, elements, make_ground(floor, seed, "ripples" in elements), _things(seed, elements, frames),
-                 *_conditions(seed, water), by_lot if rov_frame is None else bool(rov_frame))
+    tiles,things = make_floor(floor, seed, "ripples" in elements),_things(seed, elements, frames)
+    return World(seed, floor, elements, tiles, things, *_conditions(seed, water),
+                 by_lot if rov_frame is None else bool(rov_frame))
 
 # %% ../../nbs/07_synth.scene.ipynb #e40763f7
 def _lamps(world, cam, size, z):
@@ -107,14 +110,15 @@ def _lamps(world, cam, size, z):
     return pool[..., None]*li["colour"] + (day*.6 + .4*day.mean())*1.6
 
 def _expose(world, image, z, cam, size):
-    "Water between the camera and what it sees, the glow of light scattered forward, and the lens's dark corners; in place."
+    "Water on the way, the glow of light scattered forward, and the lens's dark corners; in place."
     u, v = grid(size)
     near = float(cam.floor(0., .6)[2])  # white balance: the camera takes the water up to here for none
     for c in range(3):
         through = np.exp(-world.water["beta"][c]*np.maximum(z - near, 0))
         image[..., c] = image[..., c]*through + world.water["veil"][c]*(1 - through)
     small = cv2.resize(image, None, fx=.25, fy=.25, interpolation=cv2.INTER_AREA)
-    image += .22*(cv2.resize(cv2.GaussianBlur(small, (0, 0), size[1]*.006), size, interpolation=cv2.INTER_LINEAR) - image)
+    glow = cv2.resize(cv2.GaussianBlur(small, (0, 0), size[1]*.006), size, interpolation=cv2.INTER_LINEAR)
+    image += .22*(glow - image)
     image *= (1/(1 + world.light["vignette"]*((u*size[1]/size[0])**2*1.1 + v*v*.6))**2)[..., None]
     return image
 
@@ -139,11 +143,12 @@ def _put(sprite, mirrored, cam, place, size):
     if depth < .3 or left >= w or top >= h or left + pw <= 0 or top + ph <= 0: return None
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     step = -1 if mirrored else 1
-    return [cv2.resize(np.ascontiguousarray(a[:, ::step]), (pw, ph), interpolation=how) for a in (sprite.rgb, sprite.alpha, sprite.mask)], left, top
+    parts = (np.ascontiguousarray(a[:, ::step]) for a in (sprite.rgb, sprite.alpha, sprite.mask))
+    return [cv2.resize(a, (pw, ph), interpolation=how) for a in parts], left, top
 
 # %% ../../nbs/07_synth.scene.ipynb #a76f1c1c
 def _place_things(world, cam, size, image, light, z):
-    "Put the things into `image` (light that comes back) and `z`, far ones first; returns whose each pixel is (0: nobody's)."
+    "Put the things into `image` (light that comes back) and `z`, far ones first; returns each pixel's thing or 0."
     w, h = size
     owner = np.zeros((h, w), np.int16)
     far_first = sorted(enumerate(world.things, 1), key=lambda t: -cam.project(*t[1][1:3])[2])
@@ -153,7 +158,8 @@ def _place_things(world, cam, size, image, light, z):
         (rgb, alpha, mask), left, top = put
         u, v, _ = cam.project(x, y)
         fx, fy, r = u*h/2 + w/2, v*h/2 + h/2, rgb.shape[1]*.6
-        _shadow(image, fx, fy - (0 if sprite.flat else .12*r), r, r*(.7 if sprite.flat else .4), .35 if sprite.lift_m else .6)
+        up,deep = (0, .7) if sprite.flat else (.12*r, .4)
+        _shadow(image, fx, fy - up, r, r*deep, .35 if sprite.lift_m else .6)
         a = np.s_[max(-top, 0):h - top, max(-left, 0):w - left]
         b = np.s_[max(top, 0):top + len(rgb), max(left, 0):left + rgb.shape[1]]
         lit = light[int(np.clip(fy, 0, h - 1)), int(np.clip(fx, 0, w - 1))]
@@ -174,7 +180,8 @@ def _snow(g, count, size):
         k = int(3*r) + 1
         cx, cy = x*w, y*h
         x0, x1, y0, y1 = max(int(cx) - k, 0), min(int(cx) + k + 1, w), max(int(cy) - k, 0), min(int(cy) + k + 1, h)
-        d2 = (np.arange(x0, x1, dtype=np.float32)[None] - cx)**2 + (np.arange(y0, y1, dtype=np.float32)[:, None] - cy)**2
+        dx,dy = np.arange(x0, x1, dtype=np.float32)[None] - cx,np.arange(y0, y1, dtype=np.float32)[:, None] - cy
+        d2 = dx**2 + dy**2
         s = max(r, .5)
         layer[y0:y1, x0:x1] += b*(r/s)**2*f*np.exp(-d2/(2*s*s))
     return layer
@@ -238,11 +245,12 @@ def _render(world, size, frame):
     cam = camera_at(world.seed, frame)
     z = np.minimum(cam.floor(*grid(size))[2], 60.).astype(np.float32)
     light = _lamps(world, cam, size, z)
-    image, ripples = draw_ground(world.ground, cam, size)
+    image, ripples = draw_floor(world.tiles, cam, size)
     image *= light
     owner = _place_things(world, cam, size, image, light, z)
     image = _expose(world, image, z, cam, size)
-    image += _snow(stream(world.seed, "snow", frame), world.water["snow"], size)[..., None]*(.35 + world.light["colour"]*.3)
+    snow = _snow(stream(world.seed, "snow", frame), world.water["snow"], size)
+    image += snow[..., None]*(.35 + world.light["colour"]*.3)
     seen = np.exp(-world.water["beta"].min()*z)
     if world.rov_frame:
         rgb, cover = _rov(stream(world.seed, "frame"), size)
@@ -275,7 +283,8 @@ def _truth(world, owner, seen, ripples, size):
         ys, xs = np.flatnonzero(m.any(1)), np.flatnonzero(m.any(0))
         box = np.float64([xs[0], ys[0], xs[-1] + 1, ys[-1] + 1])*np.tile(np.divide(size, (w, h)), 2)
         boxes.append((label, *box.tolist(), kind))
-        masks[label] |= m if size == (w, h) else cv2.resize(m.astype(np.float32), size, interpolation=cv2.INTER_AREA if size[1] < h else cv2.INTER_LINEAR) >= .5
+        how = cv2.INTER_AREA if size[1] < h else cv2.INTER_LINEAR
+        masks[label] |= m if size == (w, h) else cv2.resize(m.astype(np.float32), size, interpolation=how) >= .5
     boxes = pd.DataFrame(boxes, columns=["label", "x0", "y0", "x1", "y1", "kind"])
     return {e: m for e, m in masks.items() if e in set(boxes.label)}, boxes
 
