@@ -8,10 +8,11 @@ from ocean_fastai.geometry import Geometry, Mapping, ROVCrop, parse_size
 from ocean_fastai.images import cache_images, list_images, open_image
 from ocean_fastai.optics import JERLOV, apply_water
 from ocean_fastai.fonts import fit_fonts
+from ocean_fastai.tables import read_table
 from ocean_fastai.pages import contact_sheet, html_page, save_page
 from ocean_fastai.synth.scene import draw_scene
 from ocean_fastai.synth.dataset import draw_dataset
-from ocean_fastai.data.manifest import (check_manifest, classes_of, image_paths, label_matrix, load_manifest, read_table,
+from ocean_fastai.data.manifest import (check_manifest, classes_of, image_paths, label_matrix, load_manifest,
     save_manifest, target_columns)
 from ocean_fastai.data.sources import manifest_from_csv, manifest_from_folder
 from ocean_fastai.data.boxes import boxes_to_labels, check_boxes, draw_boxes, show_boxes

@@ -1,4 +1,4 @@
-"""Class names and their aliases, one colour per class, errors that say what to do, and files that are whole or absent.
+"""Class names and their aliases, one color per class, errors that say what to do, and files that are whole or absent.
 
 Docs: https://ocean-fastai.github.io/ocean-fastai/core.html.md"""
 
@@ -48,7 +48,7 @@ class ImageError(OceanError):
     "A file that can't be read as an image: `path` and `reason`"
     def __init__(self,
         path, # The file
-        reason:str=None, # What is wrong with it; None if `path` is the text of an error that PyTorch hands over from a worker
+        reason:str=None, # What is wrong with it; None if `path` is an error's text, as PyTorch hands it over
     ):
         if reason is None: path,_,reason = str(path).strip().rsplit("ImageError: ", 1)[-1].partition(": ")
         super().__init__(f"{path}: {reason}")
@@ -64,7 +64,8 @@ STANDARD_CLASSES = {
 }
 VOCABS = STANDARD_CLASSES # Its former name
 
-_ALIASES = {alias: name for classes in STANDARD_CLASSES.values() for name,others in classes.items() for alias in (name, *others)}
+_ALIASES = {alias: name for classes in STANDARD_CLASSES.values() for name,others in classes.items()
+            for alias in (name, *others)}
 
 # %% ../nbs/00_core.ipynb #f02f44a2
 def canonical(
@@ -77,7 +78,8 @@ def canonical(
 # %% ../nbs/00_core.ipynb #d5773eb1
 _COLORS = {"sandy": "#ddcc77", "muddy": "#8c6d4f", "muddy-sand": "#b9a05a", "reef": "#cc6677",
             "ripples": "#88ccee", "fauna": "#e69f00", "algae": "#117733", "waste": "#d62728", "rocks": "#777799"}
-_PALETTE = ("#332288", "#88ccee", "#44aa99", "#117733", "#999933", "#ddcc77", "#cc6677", "#882255", "#aa4499", "#e69f00",
+_PALETTE = ("#332288", "#88ccee", "#44aa99", "#117733", "#999933", "#ddcc77", "#cc6677", "#882255", "#aa4499",
+            "#e69f00",
             "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
 
 def class_colors(
@@ -99,7 +101,7 @@ def atomic_path(
     path, # Where the file or folder shall be
     suffix:str=None, # Ending of the temporary name; by default that of `path`, for writers that look at it
 ):
-    "A temporary path beside `path`, renamed to it when the block ends well, removed when it doesn't. Makes the parent folders."
+    "A temporary path beside `path`, renamed to it when the block ends well, else removed. Makes the parent folders."
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temp = path.parent/f".{path.name[:40]}.{secrets.token_hex(4)}{path.suffix[:20] if suffix is None else suffix}"
@@ -115,9 +117,10 @@ def atomic_path(
 def atomic_folder(
     path, # Where the folder shall be; must not exist, or be empty
 ):
-    "A temporary folder beside `path`, renamed to it when the block ends well, removed when it doesn't. Raises `OceanError` if `path` is taken."
+    "As `atomic_path`, for a folder. Raises `OceanError` if `path` is taken."
     path = Path(path)
-    if path.exists() and (not path.is_dir() or any(path.iterdir())): raise OceanError(f"{path}: exists already; remove it or choose another name")
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise OceanError(f"{path}: exists already; remove it or choose another name")
     path.parent.mkdir(parents=True, exist_ok=True)
     temp = path.parent/f".{path.name[:40]}.{secrets.token_hex(4)}"
     temp.mkdir()
@@ -163,7 +166,9 @@ def content_hash(
     obj, # Bytes, or anything that JSON can hold
 )->str: # 64 hexadecimal digits
     "SHA-256 of bytes, or of an object's canonical JSON (keys sorted)."
-    if not isinstance(obj, bytes): obj = json.dumps(obj, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+    if not isinstance(obj, bytes):
+        obj = json.dumps(obj, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode("utf-8",
+            "backslashreplace")
     return hashlib.sha256(obj).hexdigest()
 
 def file_hash(
@@ -176,7 +181,7 @@ def file_hash(
 def renamed(
     **names, # Old keyword -> new keyword
 ): # A decorator
-    "Let a function take keywords under their old names, with a `DeprecationWarning`. Raises `TypeError` where both names are given."
+    "Let a function take keywords under old names, with a `DeprecationWarning`. Raises `TypeError` for both names."
     def decorate(f):
         @wraps(f)
         def inner(*args, **kwargs):

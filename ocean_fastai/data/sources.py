@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..core import STANDARD_CLASSES, ManifestError, canonical, renamed
-from .manifest import (SPLIT_NAMES, _text, _text_paths, check_target, classes_of, few, image_paths, is_multilabel,
-    read_table, target_columns)
+from ..core import STANDARD_CLASSES, ManifestError, canonical, printable, renamed
+from ocean_fastai.data.manifest import (SPLIT_NAMES, _text, _text_paths, check_target, classes_of, few, image_paths,
+     target_columns)
 from ..images import list_images
-from ..core import printable
+from ..tables import read_table
 
 # %% ../../nbs/12_data.sources.ipynb #5634644b
 @renamed(vocab="classes")
@@ -29,19 +29,22 @@ def manifest_from_folder(
     target:str="label", # Name of the column that the classes go to
     classes=None, # Classes allowed, aliases included; any by default
 )->pd.DataFrame: # `path` relative to `folder`, the target, and `split` where there are split folders
-    "A manifest of the images in class folders. Raises `OceanError` for no images, `ManifestError` for folders that can't be classes."
+    "The images in class folders. Raises `OceanError` for no images, `ManifestError` for folders that are no classes."
     check_target(target)
     files = [f.relative_to(folder) for f in list_images(folder)]
     if not any(len(f.parts) > 1 for f in files):
-        raise ManifestError(f"{folder}: no class folders in it; put the images into one folder a class, or list them in a CSV")
+        raise ManifestError(f"{folder}: no class folders in it; put the images into one folder a class, or list them "
+                            f"in a CSV")
     splits = _split_folders(folder, files, classes)
     depth = int(bool(splits))
     _refuse_empty(folder, splits or [""], {f.parts[:depth + 1] for f in files if len(f.parts) > depth + 1})
     names = [f.parts[depth] if len(f.parts) > depth + 1 else None for f in files]
-    df = pd.DataFrame({"path": [printable(f.as_posix()) for f in files], target: [_folder_label(name) for name in names]})
+    df = pd.DataFrame({"path": [printable(f.as_posix()) for f in files],
+                       target: [_folder_label(name) for name in names]})
     if splits: df["split"] = [splits.get(f.parts[0]) if len(f.parts) > 1 else None for f in files]
     if "none" in df[target].values:
-        warnings.warn(f"{folder}: the folder none is read as `nothing there`, so an image can have several labels or none; "
+        warnings.warn(f"{folder}: the folder none is read as `nothing there`, so an image can have several labels or "
+                      f"none; "
                       "rename it, to empty for example, if it is a class like the others", stacklevel=3)
     classes_of(df, target, classes)
     df.attrs["folder"] = os.path.abspath(folder)
@@ -49,16 +52,17 @@ def manifest_from_folder(
 
 def _folder_label(name):
     "The class that a folder's name stands for"
-    if name and (";" in name or name[0] == "?"): raise ManifestError(f"folder {name!r}: a class can't hold `;` or begin with `?`; rename it")
+    if name and (";" in name or name[0] == "?"):
+        raise ManifestError(f"folder {name!r}: a class can't hold `;` or begin with `?`; rename it")
     return canonical(name) if name else None
 
 # %% ../../nbs/12_data.sources.ipynb #d2b00005
 def _split_name(name):
-    "The part that a folder's name stands for, such as train for `train2017` and test for `test_set`; None for any other name"
+    "The part that a folder's name stands for: train for `train2017`, test for `test_set`; None for others"
     return SPLIT_NAMES.get(re.sub(r"[-_ ]*(set|data|images?|split|\d+)*$", "", name.lower()))
 
 def _split_folders(folder, files, classes):
-    "{outer folder: part} where the outer folders are parts, else an empty dict. Raises `ManifestError` where it can't be told which level is the class."
+    "{outer folder: part}, empty where they are no parts. Raises `ManifestError` where either level could be the class."
     inner = {}
     for f in files:
         if len(f.parts) > 1: inner.setdefault(f.parts[0], set()).update(f.parts[1:2] if len(f.parts) > 2 else ())
@@ -66,25 +70,30 @@ def _split_folders(folder, files, classes):
     if splits and len(splits) == len(inner): return splits
     if splits and any(name.lower() in SPLIT_NAMES for name in splits):
         others = sorted(set(inner) - set(splits))
-        raise ManifestError(f"{folder}: split folders ({few(splits)}) stand beside others ({few(others)}); move all images under split folders, or rename these")
+        raise ManifestError(f"{folder}: split folders ({few(splits)}) stand beside others ({few(others)}); move all "
+                            f"images under split folders, or rename these")
     known = {canonical(c) for c in classes} if classes else {c for names in STANDARD_CLASSES.values() for c in names}
     shared = [name for name,n in Counter(name for names in inner.values() for name in names).items() if n > 1]
     if shared and not all(canonical(name) in known for name in inner):
         holders = sorted(name for name,names in inner.items() if names & set(shared))
-        raise ManifestError(f"{folder}: the folders {few(holders)} share the names of folders in them, {few(sorted(shared))}; which level is the class? Name the outer ones with "
-                            "classes= (--classes) if it is they; else move the class folders up, or list the images in a CSV with a column for each")
+        raise ManifestError(f"{folder}: the folders {few(holders)} share the names of folders in them, "
+                            f"{few(sorted(shared))}; which level is the class? Name the outer ones with "
+                            "classes= (--classes) if it is they; else move the class folders up, or list the images "
+                            "in a CSV with a column for each")
     return {}
 
 def _refuse_empty(folder, tops, used):
-    "Raise `ManifestError` for a class folder without an image that is read; an empty one may stand where another part has the class."
+    "Raise `ManifestError` for a class folder without images; an empty one may stand where another part has the class."
     root,classes = Path(folder),{parts[-1] for parts in used}
     for d in sorted(d for top in tops for d in (root/top).iterdir() if d.is_dir() and not d.name.startswith(".")):
         if d.relative_to(root).parts in used or _leads_back(d, root): continue
         files = [p for p in d.rglob("*") if p.is_file() and not p.name.startswith(".")]
         if not files and d.name in classes: continue
         suffixes = Counter(p.suffix.lower() for p in files).most_common(5)
-        kinds = "its files: " + ", ".join(f"{suffix or 'without suffix'} {n}" for suffix,n in suffixes) if files else "it is empty"
-        raise ManifestError(f"{printable(d)}: this class folder has no image that is read ({kinds}); put images in it that are, or move it away")
+        kinds = "its files: " + ", ".join(f"{suffix or 'without suffix'} {n}"
+                                          for suffix,n in suffixes) if files else "it is empty"
+        raise ManifestError(f"{printable(d)}: this class folder has no image that is read ({kinds}); put images in it "
+                            f"that are, or move it away")
 
 def _leads_back(d, root):
     "Is this a link to a folder that is read elsewhere, or to one above?"
@@ -97,12 +106,13 @@ def manifest_from_csv(
     folder=None, # Where relative paths start; by default the file's own folder
     target=None, # The target column or columns; by default all that could be one
 )->pd.DataFrame: # The whole table, labels by their canonical names
-    "A manifest from someone's table. Raises `ManifestError` with the columns found if `path` or the target is not among them."
+    "A manifest from someone's table. Raises `ManifestError` with the columns found if `path` or the target is missing."
     df = _text_paths(read_table(path), path)
     targets = target_columns(df) if target is None else [target] if isinstance(target, str) else list(target)
     for name in targets: check_target(name)
     if missing := [c for c in ("path", *targets) if c not in df]:
-        raise ManifestError(f"{path}: no column {few(map(repr, missing))}; the columns are: {', '.join(map(str, df.columns))}")
+        raise ManifestError(f"{path}: no column {few(map(repr, missing))}; the columns are: "
+                            f"{', '.join(map(str, df.columns))}")
     if df.empty: raise ManifestError(f"{path}: no rows")
     if df["path"].isna().any(): image_paths(df)
     if df["path"].str.contains("\\", regex=False).any() and not df["path"].str.contains("/", regex=False).any():

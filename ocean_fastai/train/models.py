@@ -185,13 +185,3 @@ def evaluating(
     try: yield model
     finally:
         for module,mode in modes.items(): module.training = mode
-
-def weights_fingerprint(
-    model:nn.Module, # Any network
-)->str: # 64 hexadecimal digits
-    "SHA-256 of the names and bytes of a network's tensors, on whatever device they lie."
-    out = hashlib.sha256()
-    for name,tensor in model.state_dict().items():
-        out.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
-        out.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
-    return out.hexdigest()
