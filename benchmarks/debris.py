@@ -37,7 +37,7 @@ def split_data(out, seed=0):
     "Manifest with `split` and `elements`, boxes, and the COCO file that `train` reads."
     df, boxes = read_coco(Path(os.environ["OCEAN_DATA"])/"debris/annotations.json", classes=CLASSES, outside="clip")
     df = boxes_to_labels(df, boxes, "elements", CLASSES)
-    df = split_frames(df, .2, .3, by="video", stratify="elements", seed=seed)
+    df = split_frames(df, .2, .3, groups="video", stratify="elements", seed=seed)
     df.attrs = boxes.attrs
     return df, boxes, write_coco(df.drop(columns="elements"), boxes, out/"debris.json", CLASSES)
 

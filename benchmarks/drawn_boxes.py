@@ -46,7 +46,7 @@ def main():
     df = draw_dataset(out/"scenes", n=600, size=(512, 288), videos=120, seed=11, elements=["waste", "rocks"])
     boxes = pd.read_csv(out/"scenes/boxes.csv")
     boxes.attrs["folder"] = df.attrs["folder"]
-    df = split_frames(boxes_to_labels(df, boxes, "elements"), valid=.2, test=.3, by="video", stratify="elements", seed=0)
+    df = split_frames(boxes_to_labels(df, boxes, "elements"), valid=.2, test=.3, groups="video", stratify="elements", seed=0)
     if not (out/"bundle").exists(): train(df, out)
     model = load_bundle(out/"bundle")
     valid, test = (df[df.split == part].reset_index(drop=True) for part in ("valid", "test"))

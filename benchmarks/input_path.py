@@ -49,7 +49,7 @@ def stock(df):
 
 def ours(df, cache=None):
     "The item function of our training loader."
-    dls = OceanDataLoaders.from_manifest(df, size=512, crop=2/3, cache=cache, valid=0, num_workers=0, device="cpu", verbose=False)
+    dls = OceanDataLoaders.from_manifest(df, size=512, crop=2/3, cache=cache, valid=0, num_workers=0, device="cpu", progress=False)
     dls.train.before_iter()
     return lambda i: dls.train.do_item(i)[0]
 

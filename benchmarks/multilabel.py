@@ -35,7 +35,7 @@ def weights(): return Path(os.environ["OCEAN_WEIGHTS"])/f"{ARCH}.imagenet.safete
 
 def ours(df, out, seed, **epochs):
     "A learner of this library, trained."
-    dls = OceanDataLoaders.from_manifest(df, "elements", SIZE, cache=out/"cache", bs=32, vocab=CLASSES, multi=True, seed=seed, num_workers=0, verbose=False)
+    dls = OceanDataLoaders.from_manifest(df, "elements", SIZE, cache=out/"cache", bs=32, classes=CLASSES, multi=True, seed=seed, num_workers=0, progress=False)
     learn = ocean_learner(dls, ARCH, weights(), seed=seed)
     began = time.time()
     with learn.no_bar(): learn.fit_transfer(**epochs)

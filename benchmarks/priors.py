@@ -40,7 +40,7 @@ def unbalanced(seed, keep):
 
 def trained(df, weighted, args, seed, cache):
     "A learner of the head alone."
-    dls = OceanDataLoaders.from_manifest(df, "label", size=args.size, augs=None, cache=cache, num_workers=0, verbose=False)
+    dls = OceanDataLoaders.from_manifest(df, "label", size=args.size, augs=None, cache=cache, num_workers=0, progress=False)
     learn = ocean_learner(dls, ARCH, Path(os.environ["OCEAN_WEIGHTS"])/f"{ARCH}.imagenet.safetensors", weighted=weighted, seed=seed)
     with learn.no_bar(), learn.no_logging(): learn.fit_transfer(args.epochs, args.body, views=1)
     return learn

@@ -31,7 +31,7 @@ def data(out):
     "Drawn videos, split."
     if not (out/"drawn/split.csv").exists():
         df = draw_dataset(out/"drawn", n=1200, size=(384, 216), videos=120, seed=7, masks=False)
-        save_manifest(split_frames(df, .2, .3, by="video", stratify=TARGETS, seed=0), out/"drawn/split.csv")
+        save_manifest(split_frames(df, .2, .3, groups="video", stratify=TARGETS, seed=0), out/"drawn/split.csv")
     return load_manifest(out/"drawn/split.csv")
 
 
@@ -43,7 +43,7 @@ def hidden(df, seed):
 
 def trained(df, target, out, seed, body, validate=True, **kwargs):
     "A learner, and the seconds that its training took."
-    dls = OceanDataLoaders.from_manifest(df, target, SIZE, crop=2/3, cache=out/"cache", bs=32, seed=seed, num_workers=0, verbose=False)
+    dls = OceanDataLoaders.from_manifest(df, target, SIZE, crop=2/3, cache=out/"cache", bs=32, seed=seed, num_workers=0, progress=False)
     learn = ocean_learner(dls, ARCH, Path(os.environ["OCEAN_WEIGHTS"])/f"{ARCH}.imagenet.safetensors", seed=seed, **kwargs)
     began = time.time()
     with learn.no_bar(), learn.no_logging(): learn.fit_transfer(head_epochs=8, body_epochs=body, patience=9, validate=validate)

@@ -117,7 +117,7 @@ def test_classes_called_na_and_none(tmp_path):
         Image.fromarray(rng.integers(0, 255, (96, 96, 3), dtype=np.uint8)).save(tmp_path/f"{i}.png")
     df = pd.DataFrame({"path": [f"{i}.png" for i in range(8)], "kind": ["NA", "None", "null", "fish"]*2})
     df.attrs["folder"] = str(tmp_path)
-    dls = OceanDataLoaders.from_manifest(df, "kind", size=96, valid=.5, num_workers=0, verbose=False)
+    dls = OceanDataLoaders.from_manifest(df, "kind", size=96, valid=.5, num_workers=0, progress=False)
     bundle = save_bundle(ocean_learner(dls, "mobilenetv2_035", weights=None), tmp_path/"bundle")
     argv = ["localize", bundle, tmp_path/"0.png", "--classes", "NA,None,null", "--scales", "1", "--out", tmp_path/"found"]
     out,_ = ok(*argv)

@@ -23,7 +23,7 @@ def learner(df, target="floor", **kwargs):
     import torch
     from ocean_fastai.all import OceanDataLoaders, ocean_learner
     torch.set_num_threads(1)
-    dls = OceanDataLoaders.from_manifest(df, target, size=32, augs=None, bs=8, device="cpu", num_workers=0, verbose=False)
+    dls = OceanDataLoaders.from_manifest(df, target, size=32, augs=None, bs=8, device="cpu", num_workers=0, progress=False)
     return ocean_learner(dls, "test_efficientnet", weights=None, **kwargs)
 
 @pytest.fixture(scope="module")
@@ -155,7 +155,7 @@ def test_stock_fastai_learners_predict_and_calibrate(images, tmp_path):
                     item_tfms=Resize(32)).dataloaders(table, bs=8, num_workers=0, device="cpu")
     valid = images[images.split == "valid"].reset_index(drop=True)
     valid.attrs = images.attrs
-    own = OceanDataLoaders.from_manifest(images, "floor", size=32, augs=None, bs=8, device="cpu", num_workers=0, verbose=False)
+    own = OceanDataLoaders.from_manifest(images, "floor", size=32, augs=None, bs=8, device="cpu", num_workers=0, progress=False)
     for loaders,target in ((dls, "label"), (own, "floor")):
         learn = vision_learner(loaders, "test_efficientnet", pretrained=False)
         with learn.no_bar(), learn.no_logging(): theirs = learn.get_preds()[0].numpy()

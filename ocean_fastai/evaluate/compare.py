@@ -204,7 +204,7 @@ def _as_text(value):
 def _train_one(df, rows, plan, seed):
     "Predictions of `rows` by a network trained on the rest of `df`, and the seconds that its training took."
     target = plan["target"] if len(plan["target"]) > 1 else plan["target"][0]
-    dls = OceanDataLoaders.from_manifest(df, target, seed=seed, verbose=False, **plan["loaders"])
+    dls = OceanDataLoaders.from_manifest(df, target, seed=seed, progress=False, **plan["loaders"])
     learn = ocean_learner(dls, seed=seed, **plan["learner"])
     began = time.time()
     with learn.no_bar(),learn.no_logging(): learn.fit_transfer(**plan["fit"])

@@ -33,7 +33,7 @@ def _split_as_trained(df, model, valid, groups):
     labelled = np.any([np.zeros(len(df), bool), *((cell_texts(df[t]) != "").to_numpy() for t in names)], axis=0)
     if not labelled.any(): return df if "split" in df else df.assign(split="train")
     if "split" not in df:
-        rows = split_frames(df[labelled], valid, by=groups, stratify=names)
+        rows = split_frames(df[labelled], valid, groups=groups, stratify=names)
         group = group_numbers(df, group_column(df, groups))
         held = set(group[labelled][(rows["split"] == "valid").to_numpy()])
         df = df.assign(split=np.where(np.isin(group, list(held)), "valid", "train"))

@@ -127,7 +127,7 @@ def parted(
         return load_split(df[~df["path"].astype(str).isin(note.get("unreadable", []))], frozen, targets),note
     for target in targets: _check_learnable(target, df[target].dropna())
     groups = options.get("groups", options.get("by", "auto"))
-    df = split_frames(df, options["valid"], options.get("test", 0.), by=groups, stratify=targets, seed=options["seed"])
+    df = split_frames(df, options["valid"], options.get("test", 0.), groups=groups, stratify=targets, seed=options["seed"])
     if not (df["split"] == "valid").any():
         raise OceanError("no image is left to validate on; give a share with --valid, such as 0.2")
     df,bad = _readable(df, targets, Path(run)/"cache", Geometry(options["crop"], options["size"]))
@@ -156,7 +156,7 @@ def split(
     names = listify(target)
     if Path(data).is_dir() or is_coco(data) or names: df,names,_ = read_labelled(data, names, groups, images=images)
     else: df = manifest_from_csv(data, images)
-    df = split_frames(df, valid, test, by=groups, stratify=names or None, seed=seed)
+    df = split_frames(df, valid, test, groups=groups, stratify=names or None, seed=seed)
     with writing(out): path = save_manifest(df, out)
     print(f"{path}: {', '.join(f'{n} {part}' for part,n in df['split'].value_counts().items())}")
     return load_manifest(path)

@@ -114,7 +114,7 @@ def demo(
     check_free(out, "remove it, or choose another folder with --out")
     home,began = Path(out),time.time()
     df = draw_dataset(home/"data", _DEMO["n"], _DEMO["size"], _DEMO["videos"], masks=False, progress=watched())
-    df = split_frames(df, valid=.2, test=.25, by="video", stratify="floor")
+    df = split_frames(df, valid=.2, test=.25, groups="video", stratify="floor")
     save_manifest(df, home/"data"/"floor.csv")
     train(home/"data"/"floor.csv", home/"run", "floor", arch=_DEMO["arch"], weights="none", size=_DEMO["input"],
           crop=_CROP,

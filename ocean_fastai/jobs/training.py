@@ -40,8 +40,8 @@ def _loaders(run, note, df, targets, options, num_workers=None):
     df,note = parted(run, note, df, targets, options)
     augs = None if options["augs"] == "none" else options["augs"]
     shared = {k: options[k] for k in ("size", "crop", "seed", "bs")}
-    dls = OceanDataLoaders.from_manifest(df, targets, **shared, augs=augs, vocab=options["classes"], by="split",
-                                         num_workers=num_workers, verbose=False, cache=run/"cache")
+    dls = OceanDataLoaders.from_manifest(df, targets, **shared, augs=augs, classes=options["classes"], groups="split",
+                                         num_workers=num_workers, progress=False, cache=run/"cache")
     note = save_note(run, note, split_hash=dls.split_hash)
     if not (run/"split.csv").exists(): save_split(df, run/"split.csv", targets)
     size = sum(f.stat().st_size for f in (run/"cache").rglob("*") if f.is_file())
