@@ -50,7 +50,8 @@ def augment(
     out = aug(image=image)["image"]
     if not isinstance(out, np.ndarray) or out.dtype != np.uint8:
         kind = getattr(out, "dtype", type(out).__name__)
-        raise AugmentError(f"{type(aug).__name__} gave {kind}, not an 8-bit picture; leave Normalize and ToTensorV2 out: "
+        raise AugmentError(f"{type(aug).__name__} gave {kind}, not an 8-bit picture; leave Normalize and ToTensorV2 "
+                           f"out: "
                            "the learner does both")
     return out
 
@@ -89,7 +90,8 @@ def _viewpoint(k:float): # Strength, 1 is medium
     "Where the camera is and how it is tilted."
     edge = {"border_mode": cv2.BORDER_REFLECT_101}
     return [A.HorizontalFlip(p=.5),
-            A.Affine(translate_percent=(-.08*k, .08*k), scale=(1 - .15*k, 1 + .2*k), rotate=(-15*k, 15*k), p=.7, **edge),
+            A.Affine(translate_percent=(-.08*k, .08*k), scale=(1 - .15*k, 1 + .2*k), rotate=(-15*k, 15*k),
+                     p=.7, **edge),
             A.Perspective(scale=(.02*k, .06*k), p=.2*k, **edge)]
 
 _CHALLENGES = {"resolution": _resolution, "optics": _optics, "viewpoint": _viewpoint}
@@ -110,7 +112,7 @@ def ocean_augs(
     challenges=("resolution", "optics", "viewpoint"), # One challenge or several
     vertical_flip:bool=False, # As in `recipes`
 )->A.Compose: # For `AlbumentationsTransform`, or any other use of Albumentations
-    "One recipe, in the order of viewpoint, optics, resolution. Raises `AugmentError` for an unknown level or challenge."
+    "One recipe: viewpoint, optics, then resolution. Raises `AugmentError` for an unknown level or challenge."
     wanted = (challenges,) if isinstance(challenges, str) else tuple(challenges)
     steps = recipes(level, vertical_flip)
     if unknown := [c for c in wanted if c not in steps]:
@@ -124,7 +126,7 @@ def variants(
     n:int=8, # How many
     seed:int=SEED, # The first one's seed; the next ones follow
 )->list: # PIL images
-    "`n` variants of one picture; the same seed gives the same. Raises `AugmentError`, and `ImageError` for a file that can't be read."
+    "`n` variants of one picture; the same seed gives the same. Raises `AugmentError`, `ImageError`."
     aug = ocean_augs(aug) if isinstance(aug, str) else checked_aug(aug)
     if not isinstance(image, (Image.Image, np.ndarray)): image = open_image(image)
     return [Image.fromarray(augment(np.array(image), aug, seed + i)) for i in range(n)]
@@ -140,5 +142,6 @@ def show_augs(
     "Draw one picture and `n` variants of it."
     if not isinstance(image, (Image.Image, np.ndarray)): image = open_image(image)
     axs = get_grid(n + 1, ncols=ncols, figsize=figsize)
-    for ax,im,title in zip(axs, [image, *variants(image, aug, n, seed)], ["original"] + [None]*n): show_image(im, ctx=ax, title=title)
+    shown = [(image, "original"), *((im, None) for im in variants(image, aug, n, seed))]
+    for ax,(im,title) in zip(axs, shown): show_image(im, ctx=ax, title=title)
     return axs

@@ -30,7 +30,7 @@ from ..images import from_pil, open_image
 
 # %% ../../nbs/15_data.blocks.ipynb #fa261a0d
 class OpenImage(Transform):
-    "A row of a manifest, a path, a PIL image or an array -> `PILImage`, cropped and squished. Raises `ImageError` with path and reason."
+    "A manifest's row, a path, a PIL image or an array -> `PILImage`, cropped and squished. Raises `ImageError`."
     def __init__(self,
         geometry:Geometry, # Crop and size
     ):
@@ -141,8 +141,10 @@ def check_validation(
     lists = getattr(dl.dataset, "tls", None)
     tfms = [*(lists[0].tfms.fs if lists else ()), *dl.after_item.fs, *dl.before_batch.fs, *dl.after_batch.fs]
     if not (names := [f.name.split(" -- ")[0] for f in tfms if _acts_in_validation(f)]): return
-    raise OceanError(f"{few(names)} would act in validation too, and a saved model could not repeat it: there a picture is "
-                     "cropped, squished to the size and normalized, and nothing else. Give size= and crop= for that, and "
+    raise OceanError(f"{few(names)} would act in validation too, and a saved model could not repeat it: there a "
+                     f"picture is "
+                     "cropped, squished to the size and normalized, and nothing else. Give size= and crop= for that, "
+                     "and "
                      "let other transforms act in training alone (split_idx=0)")
 
 # %% ../../nbs/15_data.blocks.ipynb #b150000c

@@ -34,7 +34,7 @@ from .stages import CheckBatches, FitRecord, FrozenBody, Stage, one_cycle
 
 # %% ../../nbs/34_train.features.ipynb #1973c226
 def _gap(model, maps, feats):
-    "The largest difference between the network's logits and its classifier's on `feats`, as a part of the largest logit."
+    "The largest difference of the network's logits and its classifier's on `feats`, relative to the largest logit."
     head,shape = classifier_of(model),feats.shape
     if len(shape) != 2: return np.inf
     kept = copy.deepcopy(head.state_dict())
@@ -47,7 +47,7 @@ def body_features(
     learn, # A learner on a timm network
     dl, # One of its loaders
     augment:bool=False, # Augmented as in training?
-)->tuple: # N x F features, N labels (or N x C), and the largest difference between logits and the classifier on features
+)->tuple: # N x F features, N labels (or N x C), and how far the classifier on features is from the logits
     "The input of the classifier for every image, in order."
     model,out,gap = learn.model.to(learn.dls.device).eval(),[],0.
     bar = partial(progress_bar, leave=False, display=hasattr(learn, "progress"))
@@ -113,8 +113,8 @@ def _head_on_features(learn, n_epoch, lr, stage, cbs, wd, train, valid):
     scaled = _to_scaled(head, mean, std).requires_grad_(True)
     stage.sync = lambda: _from_scaled(scaled, head, mean, std)
     own = [cb for cb in learn.cbs if not isinstance(cb, (*_OF_NETWORK, FitRecord, CheckBatches))]
-    inner = Learner(DataLoaders(*loaders, device=learn.dls.device), scaled, loss_func=learn.loss_func, wd=learn.wd, cbs=own,
-                    metrics=learn.metrics, opt_func=learn.opt_func, path=learn.path, model_dir=learn.model_dir)
+    inner = Learner(DataLoaders(*loaders, device=learn.dls.device), scaled, loss_func=learn.loss_func, wd=learn.wd,
+                    cbs=own, metrics=learn.metrics, opt_func=learn.opt_func, path=learn.path, model_dir=learn.model_dir)
     inner.logger,inner.recorder.loss = learn.logger,learn.recorder.loss
     if not hasattr(learn, "progress"): inner.remove_cbs(ProgressCallback)
     try: one_cycle(inner, n_epoch, lr, stage, cbs, wd)

@@ -41,7 +41,7 @@ def merit(
     row:dict, # Of the history
     monitor:str="valid_loss", # What epochs are compared by
 )->list: # The larger, the better
-    "How good an epoch was: by what is monitored, then by the validation loss; without validation, the later the better."
+    "How good an epoch was: by what is monitored, then by the validation loss; without one, the later the better."
     if "valid_loss" not in row: return [row["stage"] == "body", row["epoch"]]
     def signed(name): return -row[name] if "loss" in name or "error" in name else row[name]
     return [-1e30 if isnan(signed(name)) else signed(name) for name in dict.fromkeys((monitor, "valid_loss"))]
@@ -80,7 +80,8 @@ def load(self:TrainLog, model, device):
     if not (saved := self.saved()): return
     state = json.loads((saved[-1]/"state.json").read_text())
     if differs := sorted(k for k in self.plan if state["plan"].get(k) != self.plan[k]):
-        raise OceanError(f"{self.folder}: holds a run with another {', '.join(differs)}; resume with the same settings, or "
+        raise OceanError(f"{self.folder}: holds a run with another {', '.join(differs)}; resume with the same "
+                         f"settings, or "
                          "choose another folder")
     self.rows,self.best_at,self.balance = state["rows"],state["best_at"],state.get("balance")
     model.load_state_dict(load_file(saved[-1]/"model.safetensors"))
@@ -110,7 +111,8 @@ def closing(self:TrainLog):
     "One line: which epoch was kept, by what, and what the other stage had."
     if not self.best_at: return "no epoch was trained"
     stage,epoch = self.best_at
-    if "valid_loss" not in self.rows[-1]: return f"kept: epoch {epoch} of the {stage}, the last one; nothing was validated"
+    if "valid_loss" not in self.rows[-1]:
+        return f"kept: epoch {epoch} of the {stage}, the last one; nothing was validated"
     def of(row): return f"epoch {row['epoch']} of the {row['stage']} ({self.monitor} {row[self.monitor]:.4g})"
     kept = next(row for row in self.rows if (row["stage"], row["epoch"]) == (stage, epoch))
     other = self.best_of("head" if stage == "body" else "body")
@@ -156,7 +158,8 @@ class Stage(EpochRows):
         log,epoch = self.log,self.log.done(self.stage) + 1
         row = self.row(self.stage, epoch)
         if not np.isfinite(row["train_loss"]):
-            raise OceanError(f"{self.stage} epoch {epoch}: the training loss is {row['train_loss']}; train at a lower rate")
+            raise OceanError(f"{self.stage} epoch {epoch}: the training loss is {row['train_loss']}; train at a lower "
+                             f"rate")
         log.rows.append(row)
         if all(log.merit(row) > log.merit(other) for other in log.rows[:-1]):
             log.best,log.best_at = state_on_cpu(self.net),(self.stage, epoch)
@@ -241,7 +244,8 @@ class CheckBatches(Callback):
     def before_train(self):
         dl = self.dls.train
         if not len(dl):
-            raise OceanError(f"{dl.n} training images make no whole batch of {dl.bs}, so nothing would be trained; give a "
+            raise OceanError(f"{dl.n} training images make no whole batch of {dl.bs}, so nothing would be trained; "
+                             f"give a "
                              "smaller bs=, or more images")
         if dl.bs > 1 or any(isinstance(cb, (FrozenBody, FrozenNorm)) for cb in self.learn.cbs): return
         trial = copy.deepcopy(self.model).to(self.dls.device).train()
@@ -250,5 +254,6 @@ class CheckBatches(Callback):
         try:
             with torch.no_grad(): trial(torch.zeros(1, 3, h, w, device=self.dls.device))
         except ValueError as e:
-            raise OceanError(f"one image a batch: batch norm needs two images or more to train at {w} x {h} pixels ({e}); "
+            raise OceanError(f"one image a batch: batch norm needs two images or more to train at {w} x {h} pixels "
+                             f"({e}); "
                              "give bs=2 or more") from e

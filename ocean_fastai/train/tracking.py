@@ -10,11 +10,12 @@ __all__ = ['KeepTraining', 'wandb_tracking']
 # %% ../../nbs/36_train.tracking.ipynb #86894dc6
 import warnings
 
-from fastai.callback.core import (Callback, CancelBackwardException, CancelBatchException, CancelEpochException, CancelFitException,
-    CancelStepException, CancelTrainException, CancelValidException)
+from fastai.callback.core import (Callback, CancelBackwardException, CancelBatchException, CancelEpochException,
+    CancelFitException, CancelStepException, CancelTrainException, CancelValidException)
 
 # %% ../../nbs/36_train.tracking.ipynb #f808e27b
-_SIGNALS = (CancelBackwardException, CancelBatchException, CancelEpochException, CancelFitException, CancelStepException, CancelTrainException, CancelValidException)
+_SIGNALS = (CancelBackwardException, CancelBatchException, CancelEpochException, CancelFitException,
+            CancelStepException, CancelTrainException, CancelValidException)
 
 class KeepTraining(Callback):
     "Runs `inner` within a training that its errors can't stop"
@@ -34,7 +35,8 @@ class KeepTraining(Callback):
         except _SIGNALS: raise
         except Exception as e:
             self.broken = True
-            warnings.warn(f"{type(self.inner).__name__} failed in {event_name} ({type(e).__name__}: {e}); training goes on without it")
+            name,why = type(self.inner).__name__,f"{type(e).__name__}: {e}"
+            warnings.warn(f"{name} failed in {event_name} ({why}); training goes on without it")
 
 # %% ../../nbs/36_train.tracking.ipynb #fd420920
 def wandb_tracking(
@@ -48,7 +50,8 @@ def wandb_tracking(
         import wandb
         from fastai.callback.wandb import WandbCallback
     except ImportError as e:
-        warnings.warn(f"Weights & Biases is not installed ({e}): pip install 'ocean-fastai[wandb]'; training goes on without it")
+        warnings.warn(f"Weights & Biases is not installed ({e}): pip install 'ocean-fastai[wandb]'; training goes on "
+                      "without it")
         return []
     def start(): return wandb.run or wandb.init(project=project, dir=str(folder), mode=mode, config=config)
     return [KeepTraining(WandbCallback(log=None, log_preds=False), start)]
