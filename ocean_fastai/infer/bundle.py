@@ -327,7 +327,8 @@ def probabilities(
     "What a network's outputs say of each target. Raises `OceanError` for another number of outputs than classes."
     sizes,logits = [len(cs) for cs in targets.values()],logits.float()
     if logits.shape[-1] != sum(sizes):
-        raise OceanError(f"the network has {logits.shape[-1]} outputs, and there are {sum(sizes)} classes")
+        named = ", ".join(c for cs in targets.values() for c in cs)
+        raise OceanError(f"the network has {logits.shape[-1]} outputs, which are not those of its classes: {named}")
     if shift is not None: logits = logits - torch.as_tensor(shift, dtype=torch.float32, device=logits.device)
     parts = [part/(temperatures or {}).get(t, 1) for t,part in zip(targets, logits.split(sizes, dim=1))]
     return {t: part.sigmoid() if t in multilabel else part.softmax(1) for t,part in zip(targets, parts)}
