@@ -22,7 +22,7 @@ import torch
 from fastcore.basics import patch
 from tqdm import tqdm
 
-from ..core import OceanError, atomic_path, content_hash, printable
+from ..core import OceanError, atomic_path, content_hash, printable, renamed
 from ..data.manifest import image_paths
 from ..images import cache_images
 from ..geometry import Geometry
@@ -275,6 +275,7 @@ def _learner_bundle(learn, thresholds, calibration, decide):
     out.learn = learn
     return out
 
+@renamed(learn="model")
 def predict_table(
     model, # A learner made by `ocean_learner`, any fastai learner whose loaders have a vocab, or a `Bundle`
     items, # Anything that `list_items` takes

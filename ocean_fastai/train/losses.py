@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from fastai.callback.core import Callback
 from fastai.learner import AvgLoss
 from fastai.losses import CrossEntropyLossFlat
-from fastai.torch_core import find_bs
+from fastai.torch_core import find_bs, maybe_reduce, to_detach
 from torch import nn
 
 from ..core import OceanError
@@ -218,7 +218,8 @@ class LearnBalance(Callback):
     def after_step(self):
         loss = self.learn.loss_func
         step = self.lr*(torch.exp(-loss.log_var)*loss.last - .5)
-        loss.log_var += torch.where(loss.last.isnan(), 0., step) # a target unknown in this batch stays as it is
+        step = torch.where(loss.last.isnan(), 0., step)          # a target unknown in this batch stays as it is
+        loss.log_var += maybe_reduce(step)                        # the same in every process of a distributed training
 
 # %% ../../nbs/30_train.losses.ipynb #10550a02
 def loss_sums(
@@ -245,7 +246,7 @@ class SummedLoss(AvgLoss):
         if sums is None:                                                       # a plain mean over images
             n = find_bs(learn.yb)
             sums = learn.loss.mean()*n,torch.tensor(n)
-        total,weight = (o.detach().cpu().double() for o in sums)
+        total,weight = (to_detach(o).reshape(-1, o.numel()).sum(0).double() for o in sums) # of all processes
         self.total,self.weight = self.total + total,self.weight + weight
 
     @property
