@@ -2,7 +2,7 @@
 
     python benchmarks/cam_cost.py [--n 16] [--size 224] [--rounds 9]
 
-A batch of ready normalized tensors, networks without trained weights. In each round the contestants take turns, so that other load on the machine hits them
+A batch of ready normalized tensors, networks without trained weights. In each round the candidates take turns, so that other load on the machine hits them
 alike; medians and the median of the rounds' ratios are printed. For resnet34 also pytorch-grad-cam with the whole batch at once, and the loop that one
 finds in notebooks: image by image, predict, set hooks, forward, backward.
 """

@@ -90,7 +90,7 @@ def best_thresholds(maps, paths, boxes):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True, help="work folder: the trained networks, and a page for each contestant")
+    parser.add_argument("--out", type=Path, required=True, help="work folder: the trained networks, and a page for each candidate")
     out = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
     df, boxes, coco = split_data(out)
@@ -106,14 +106,14 @@ def main():
     maps = stock_maps(df, boxes, out)
     fitted = best_thresholds(maps, set(valid.path), boxes)
     print(f"stock's fitted thresholds: {fitted}; those of our plain map: {[(c, f['threshold']) for c, f in plain['classes'].items()]}")
-    contestants = {"ours, fitted": present(localize(bundle, test, CLASSES), true),
+    candidates = {"ours, fitted": present(localize(bundle, test, CLASSES), true),
                    "ours, class map alone, fitted": present(localize(bundle, test, CLASSES, fit=plain), true),
                    "ours, Otsu": present(localize(bundle, test, CLASSES, threshold="otsu"), true),
                    "ours, 0.5": present(localize(bundle, test, CLASSES, threshold=.5), true),
                    "stock Grad-CAM, 0.5": cut(maps, set(test.path), dict.fromkeys(CLASSES, .5)),
                    "stock Grad-CAM, fitted": cut(maps, set(test.path), fitted),
                    "centre box": center_boxes(test, true)}
-    for name, found in contestants.items():
+    for name, found in candidates.items():
         scores = wsol_scores(found, true, test)
         page = out/f"{name.replace(', ', '-').replace(' ', '_')}.html"
         boxes_report(found, true, test, page, f"Debris: {name}", "Boxes of the classes that each image has.", scores=scores)

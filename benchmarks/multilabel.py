@@ -106,7 +106,7 @@ PARTS = {"stock": against_stock, "unknown": with_unknown, "borrowed": with_borro
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("part", choices=PARTS)
-    parser.add_argument("--out", type=Path, required=True, help="work folder: a table of predictions for each contestant and seed")
+    parser.add_argument("--out", type=Path, required=True, help="work folder: a table of predictions for each candidate and seed")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--split", type=int, default=0, help="seed of the split")
     args = parser.parse_args()

@@ -3,7 +3,7 @@
     python benchmarks/predict_speed.py [--n 1000] [--arch resnet18] [--size 224] [--bs 32] [--rounds 3]
 
 1,000 JPEG images of 512 x 288 are made in a temporary folder and cached once, as a second run over an archive finds them. In each round the
-contestants take turns, so that other load on the machine hits them alike; medians and the median of the rounds' ratios are printed.
+candidates take turns, so that other load on the machine hits them alike; medians and the median of the rounds' ratios are printed.
 The bare network is timm's, on ready normalized tensors in memory, in batches of the same size; once in timm's own memory layout and once channels last.
 """
 import argparse

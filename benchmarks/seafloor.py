@@ -1,7 +1,7 @@
 """Real sea floor: `ocean-fastai train` against stock fastai and a logistic regression, on one held-out part.
 
 Needs OCEAN_DATA (a folder with `seafloor/`, a folder a class) and OCEAN_WEIGHTS (`mobilenetv2_100.imagenet.safetensors`).
-A fifth of the images, stratified, is held out once and for all; no recipe was tuned on it. Every contestant learns from the same other
+A fifth of the images, stratified, is held out once and for all; no recipe was tuned on it. Every candidate learns from the same other
 images: stock `vision_learner(...).fine_tune(4)` and the logistic regression on frozen features from all of them, `ocean-fastai train` at its
 default epochs, with --refit, which takes a part of them for validation first and then trains on all. Intervals are bootstrap percentiles
 over the held-out images, of the mean over seeds.

@@ -1,6 +1,6 @@
 """Floor and elements in one network against a network for each, on drawn videos of which half of each target's labels are hidden; what it costs, what a first task lends the second, and how calibrated it is.
 
-Needs OCEAN_WEIGHTS (`mobilenetv2_100.imagenet.safetensors`). Every contestant starts from the same weights and sees the same 192x108 pictures. The labels are hidden at random, of training and validation rows alike, drawn
+Needs OCEAN_WEIGHTS (`mobilenetv2_100.imagenet.safetensors`). Every candidate starts from the same weights and sees the same 192x108 pictures. The labels are hidden at random, of training and validation rows alike, drawn
 anew for each seed; the test videos keep all theirs. The two single networks see only the rows of which their target is known, for as many epochs that both together pass as many pictures through a network as the joint one.
 
 one network            both targets, `balance=None`
@@ -50,8 +50,8 @@ def trained(df, target, out, seed, body, validate=True, **kwargs):
     return learn, {"seconds": round(time.time() - began, 1), "rows": len(dls.train_ds)}
 
 
-def contest(df, out, seed):
-    "Contestants' predictions of validation and test images, with notes."
+def predictions(df, out, seed):
+    "Candidates' predictions of validation and test images, with notes."
     rows, home = df[df.split != "train"].reset_index(drop=True), out/f"seed-{seed}"
     part = hidden(df, seed)
     part.attrs = rows.attrs = df.attrs
@@ -94,7 +94,7 @@ def cost(df, out):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True, help="work folder: pictures, networks, and a table of predictions for each contestant and seed")
+    parser.add_argument("--out", type=Path, required=True, help="work folder: pictures, networks, and a table of predictions for each candidate and seed")
     parser.add_argument("--seeds", type=int, default=3)
     args = parser.parse_args()
     out = args.out
@@ -104,7 +104,7 @@ def main():
         if (home/"notes.json").exists(): continue
         home.mkdir(parents=True, exist_ok=True)
         notes = {}
-        for name, table, notes[name] in contest(df, out, seed):
+        for name, table, notes[name] in predictions(df, out, seed):
             table.to_csv(home/f"{name}.csv", index=False)
             print(seed, name, notes[name], flush=True)
         (home/"notes.json").write_text(json.dumps(notes))

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from fastai.callback.core import Callback
 from fastai.learner import AvgLoss
 from fastai.losses import CrossEntropyLossFlat
-from fastai.torch_core import find_bs, maybe_reduce, to_detach
+from fastai.torch_core import find_bs, maybe_gather, to_detach
 from torch import nn
 
 from ..core import OceanError
@@ -219,7 +219,7 @@ class LearnBalance(Callback):
         loss = self.learn.loss_func
         step = self.lr*(torch.exp(-loss.log_var)*loss.last - .5)
         step = torch.where(loss.last.isnan(), 0., step)          # a target unknown in this batch stays as it is
-        loss.log_var += maybe_reduce(step)                        # the same in every process of a distributed training
+        loss.log_var += maybe_gather(step[None]).mean(0)          # the same in every process of a distributed training
 
 # %% ../../nbs/30_train.losses.ipynb #10550a02
 def loss_sums(
