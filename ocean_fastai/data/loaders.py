@@ -206,7 +206,7 @@ def from_manifest(cls:OceanDataLoaders,
     if bs is not None and bs < 1: raise OceanError(f"bs={bs}: a batch holds at least one image")
     geometry,tfms = Geometry(crop, parse_size(size)),_aug_tfms(augs) + listify(item_tfms)
     df,targets,multilabel = _rows_to_learn(df, target, classes, multi, folder, progress)
-    df = split_frames(df, valid=valid, by=groups, stratify=list(targets), seed=seed, verbose=progress)
+    df = split_frames(df, valid=valid, groups=groups, stratify=list(targets), seed=seed, progress=progress)
     df = df.drop(columns=["cached", "error"], errors="ignore")
     _check_pseudo(df, targets)
     used = df[df["split"] != "test"]

@@ -214,7 +214,7 @@ def fit_transfer(self:Learner,
     cbs=None, # More fastai callbacks, for both stages
 ):
     "Transfer learning in two stages; see `history`, `fit_summary`. Raises `OceanError` for a `folder` that is taken."
-    if not isinstance(self, OceanLearner): raise OceanError("fit_transfer trains a learner that ocean_learner made")
+    if not hasattr(self, "made_with"): raise OceanError("fit_transfer trains a learner that ocean_learner made")
     monitor = _monitored(self, monitor, validate)
     with self.added_cbs(L(cbs)):
         plan = dict(by="fit_transfer", arch=self.arch, seed=self.seed, split=self.dls.split_hash,
