@@ -9,7 +9,7 @@ export NO_ALBUMENTATIONS_UPDATE = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test export readme tutorials
+.PHONY: help setup demo test export readme
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -40,7 +40,3 @@ export: $(STAMP) ## after a change to a notebook: modules, clean notebooks, READ
 
 readme: $(STAMP) ## README.md alone, from nbs/index.ipynb
 	$(BIN)/python tools/readme.py
-
-tutorials: $(STAMP) ## runs the tutorials at full size, as a reader would, and keeps what they show (half an hour)
-	$(BIN)/python tools/tutorials.py
-	$(BIN)/nbdev-clean
