@@ -65,7 +65,8 @@ def fit_temperature(
     best = float(np.exp(minimize_scalar(loss, bounds=np.log([.05, 20]), method="bounded").x))
     if not .06 < best < 16:
         why = "the scores tell nothing about what is right on these images" if best > 1 else "all of these images are right"
-        warnings.warn(f"{table.attrs['target']}: the temperature ended at its limit, {best:.3g}: {why} ({len(table)} of them)")
+        warnings.warn(f"{table.attrs['target']}: the temperature ended at its limit, {best:.3g}: {why} ({len(table)} "
+                      "of them)")
     return best
 
 # %% ../../nbs/62_evaluate.calibration.ipynb #6e474fd0
@@ -97,9 +98,9 @@ def _check_likeliest(rows, p, classes, target):
     named = pd.Index(classes).get_indexer(cell_texts(rows["label"]))
     off = (named >= 0) & (p[np.arange(len(p)), named] < p.max(1) - 1e-6)
     if off.any():
-        raise OceanError(f"{target}: {off.sum()} labels are not the likeliest, so they were chosen over the classes' shares in "
-                         f"training (decide='balanced'), which this table has lost; give prior={{{target!r}: ...}}, as "
-                         "bundle.prior has it")
+        raise OceanError(f"{target}: {off.sum()} labels are not the likeliest, so they were chosen over the classes' "
+                         "shares in training (decide='balanced'), which this table has lost; give "
+                         f"prior={{{target!r}: ...}}, as bundle.prior has it")
 
 def _rows_of(preds, target):
     "Which rows are a target's, its classes, and whether their probabilities don't add up to 1."
@@ -115,7 +116,8 @@ def _pairs(preds, df, target, groups="none"):
     "Score, right or wrong, and group of each answer; `attrs` of the table, with how many images there are (`of`)."
     table = match_truth(preds, df, target, groups)
     truth,named,prob = as_matrices(table)
-    group,attrs = table["group"].to_numpy(),table.attrs | {"n": len(table), "of": len(table) + table.attrs["left_out"]["abstained"]}
+    group,attrs = table["group"].to_numpy(),table.attrs | {"n": len(table), "of": len(table)
+                                                           + table.attrs["left_out"]["abstained"]}
     if not attrs["multi"]:
         at = np.arange(len(table)),named.argmax(1)
         return prob[at],truth[at],group,attrs
@@ -147,9 +149,11 @@ def calibration_table(
     conf,right,_,attrs = _pairs(preds, df, target)
     bins = _bins(conf, n_bins, binning)
     out = pd.DataFrame({"conf": conf, "right": right}).groupby(bins).agg(
-        low=("conf", "min"), high=("conf", "max"), n=("conf", "size"), confidence=("conf", "mean"), accuracy=("right", "mean"))
+        low=("conf", "min"), high=("conf", "max"), n=("conf", "size"), confidence=("conf", "mean"),
+                                                                         accuracy=("right", "mean"))
     out = out.reset_index(drop=True)
-    out.attrs = {"ece": _ece(conf, right, bins), "classwise_ece": classwise_ece(preds, df, target, n_bins, binning).attrs["mean"],
+    out.attrs = {"ece": _ece(conf, right, bins), "classwise_ece": classwise_ece(preds, df, target, n_bins,
+                                                                                binning).attrs["mean"],
                  **{k: attrs[k] for k in ("target", "n", "of")}}
     return out
 
@@ -177,7 +181,8 @@ def classwise_ece(
     rows = []
     for y,p in zip(truth.T, prob.T):
         y,p = y[~np.isnan(y)],p[~np.isnan(y)]
-        rows.append((_ece(p, y, _bins(p, n_bins, binning)), p.mean(), y.mean(), len(y)) if len(y) else (np.nan, np.nan, np.nan, 0))
+        rows.append((_ece(p, y, _bins(p, n_bins, binning)), p.mean(), y.mean(), len(y)) if len(y)
+                    else (np.nan, np.nan, np.nan, 0))
     out = pd.DataFrame(rows, pd.Index(table.attrs["classes"], name="class"), ["ece", "score", "share", "n"])
     out.attrs["mean"] = float(out["ece"].mean())
     return out
@@ -214,15 +219,19 @@ def plot_reliability(
 )->Figure: # Saved with `.savefig`
     "Score against the share that is right, and how many answers each bin has. Raises `OceanError`."
     figure,(ax,counts) = plt.subplots(2, 1, sharex=True, height_ratios=[3, 1], figsize=(4.4, 5), layout="constrained")
-    plt.close(figure)                                                                   # shown where it is returned, not kept by pyplot
+    # shown where it is returned, not kept by pyplot
+    plt.close(figure)
     ax.plot([0, 1], [0, 1], ls="--", lw=1, color="#5b6b77", label="as it should be")
-    for name,colour,rows in (("before", _BEFORE, before), ("calibrated" if before is not None else "predictions", _AFTER, preds)):
+    for name,colour,rows in (("before", _BEFORE, before), ("calibrated" if before is not None else "predictions",
+                                                           _AFTER, preds)):
         if rows is None: continue
         bins = calibration_table(rows, df, target, n_bins)
-        ax.plot(bins["confidence"], bins["accuracy"], marker="o", ms=4, color=colour, label=f"{name}: ECE {bins.attrs['ece']:.3f}{_share(bins)}")
+        ax.plot(bins["confidence"], bins["accuracy"], marker="o", ms=4, color=colour,
+                label=f"{name}: ECE {bins.attrs['ece']:.3f}{_share(bins)}")
         counts.step(bins["confidence"], bins["n"], where="mid", color=colour, lw=1.5)
     multi = match_truth(preds, df, target, "none").attrs["multi"]
-    ax.set(ylabel="share of images that have the class" if multi else "share that is right", ylim=(0, 1.02), xlim=(0, 1.02)); ax.legend(frameon=False, fontsize=8, loc="upper left")
+    ax.set(ylabel="share of images that have the class" if multi else "share that is right", ylim=(0, 1.02),
+           xlim=(0, 1.02)); ax.legend(frameon=False, fontsize=8, loc="upper left")
     counts.set(xlabel="probability of a class" if multi else "score of the answer", ylabel="answers", yscale="log")
     return figure
 
@@ -235,15 +244,16 @@ def risk_coverage(
     "What answering only from a score on would cover of all images, and get wrong (Geifman and El-Yaniv 2017). Raises `OceanError` for a multi-label target."
     conf,right,_,attrs = _pairs(preds, df, target)
     if attrs["multi"]:
-        raise OceanError(f"{attrs['target']}: an image can have several classes, and no one score to abstain by; choose a "
-                         "threshold for each class with choose_thresholds")
+        raise OceanError(f"{attrs['target']}: an image can have several classes, and no one score to abstain by; "
+                         "choose a threshold for each class with choose_thresholds")
     order = np.argsort(-conf, kind="stable")
     n = np.arange(1, len(conf) + 1)
     last = np.append(np.diff(conf[order]) != 0, True)
     risk = 1 - right[order].cumsum()/n
     out = pd.DataFrame({"threshold": conf[order], "coverage": n/attrs["of"], "risk": risk, "n": n})[last]
     out = out.reset_index(drop=True)
-    out.attrs = {"aurc": float(risk.mean()), "coverage": attrs["n"]/attrs["of"], **{k: attrs[k] for k in ("target", "n", "of")}}
+    out.attrs = {"aurc": float(risk.mean()), "coverage": attrs["n"]/attrs["of"],
+                 **{k: attrs[k] for k in ("target", "n", "of")}}
     return out
 
 def plot_risk_coverage(
@@ -254,7 +264,8 @@ def plot_risk_coverage(
     plt.close(figure)
     ax.plot(curve["coverage"], curve["risk"], color=_AFTER)
     reach = f" up to a coverage of {curve.attrs['coverage']:.2f}" if curve.attrs["coverage"] < 1 else ""
-    ax.set(xlabel="coverage: share of images answered", ylabel="risk: share of answers wrong", xlim=(0, 1), ylim=(0, None),
+    ax.set(xlabel="coverage: share of images answered", ylabel="risk: share of answers wrong", xlim=(0, 1),
+           ylim=(0, None),
            title=f"{curve.attrs['target']}: AURC {curve.attrs['aurc']:.3f}{reach}")
     return figure
 
@@ -271,8 +282,8 @@ def abstain_threshold(
     fine = curve[(1 - curve["risk"] >= precision - 1e-9) & (curve["n"] >= least)]
     if fine.empty:
         best = curve[curve["n"] >= min(least, len(curve))]["risk"].min()
-        raise OceanError(f"{curve.attrs['target']}: a precision of {precision:g} is reached by no {least} answers; the best is "
-                         f"{1 - best:.3f}. Wish for less, or label more")
+        raise OceanError(f"{curve.attrs['target']}: a precision of {precision:g} is reached by no {least} answers; "
+                         f"the best is {1 - best:.3f}. Wish for less, or label more")
     return 0. if fine["coverage"].iloc[-1] == 1 else float(fine["threshold"].iloc[-1])
 
 # %% ../../nbs/62_evaluate.calibration.ipynb #37be72f0
@@ -297,10 +308,12 @@ def calibrate(
         raise OceanError(f"no image to calibrate on is labelled with {', '.join(bare)}; label some, or leave it out")
     if not names: raise OceanError(f"no image to calibrate on is labelled with {', '.join(targets)}")
     if preds is None:
-        raw = Bundle(model.model, {**model.config, "calibration": {}}, model.folder) if isinstance(model, Bundle) else model
+        raw = Bundle(model.model, {**model.config, "calibration": {}},
+                     model.folder) if isinstance(model, Bundle) else model
         preds = predict_table(raw, df, decide=decide, progress=progress)
     weights = weights_fingerprint(model.model)
-    return {t: _target_fit(preds[preds["target"] == t].reset_index(drop=True), df, t, precision) | {"weights": weights} for t in names}
+    return {t: _target_fit(preds[preds["target"] == t].reset_index(drop=True), df, t, precision) | {"weights": weights}
+            for t in names}
 
 def _target_fit(preds, df, target, precision):
     "The calibration of one target."
@@ -316,7 +329,8 @@ def _target_fit(preds, df, target, precision):
     for when,rows in (("before", preds), ("after", after)):
         found = calibration_table(rows, df, target).attrs
         errors |= {f"{k}_{when}": found[k] for k in ("ece", "classwise_ece")}
-    return {"temperature": temperature, "abstain": low, "precision": None if low is None else precision, "decide": decide,
+    return {"temperature": temperature, "abstain": low, "precision": None if low is None else precision,
+            "decide": decide,
             "images": len(table), **errors, "bins": 15, "binning": "width"}
 
 def _unlearnt(model, df):
@@ -324,16 +338,16 @@ def _unlearnt(model, df):
     mine = getattr(getattr(model, "dls", None), "manifest", None)
     if df is None:
         if mine is None:
-            raise OceanError("calibrate a bundle, or a learner without a manifest, on labelled images that it hasn't learnt from: "
-                             "give them as df=")
+            raise OceanError("calibrate a bundle, or a learner without a manifest, on labelled images that it hasn't "
+                             "learnt from: give them as df=")
         df = mine[mine["split"] == "valid"].drop(columns="cached", errors="ignore").reset_index(drop=True)
         if df.empty:
-            raise OceanError("this learner has no validation image left (refit trains on all of them): calibrate the learner "
-                             "before, or give df= with images that trained nothing")
+            raise OceanError("this learner has no validation image left (refit trains on all of them): calibrate the "
+                             "learner before, or give df= with images that trained nothing")
     learnt = {str(p) for p in image_paths(mine[mine["split"] == "train"])} if mine is not None else set()
     marked = np.zeros(len(df), bool)
     if "split" in df: marked = split_parts(df) == "train"
     if n := int((marked | np.isin([str(p) for p in image_paths(df)], list(learnt))).sum()):
-        raise OceanError(f"{n} of {len(df)} images trained the model, which is surer of them than of any others; calibrate on "
-                         "images that did not, such as the validation part")
+        raise OceanError(f"{n} of {len(df)} images trained the model, which is surer of them than of any others; "
+                         "calibrate on images that did not, such as the validation part")
     return df
