@@ -65,7 +65,8 @@ def _balanced(targs, preds):
 
 def _target_metrics(target, part, multi):
     "The metrics of one target among several."
-    scores = {"average_precision": _average_precision, "macro_f1": _macro_f1_multi} if multi else {"balanced_accuracy": _balanced, "macro_f1": _macro_f1}
+    if multi: scores = {"average_precision": _average_precision, "macro_f1": _macro_f1_multi}
+    else: scores = {"balanced_accuracy": _balanced, "macro_f1": _macro_f1}
     return [AccumMetric(partial(_of_slice, part=part, multi=multi, score=f), name=f"{target}_{name}", flatten=False)
             for name,f in scores.items()]
 
@@ -73,10 +74,10 @@ def _target_metrics(target, part, multi):
 def default_metrics(
     dls, # `OceanDataLoaders`
 )->list: # fastai metrics
-    "Balanced accuracy, macro F1 and accuracy, or for a multi-label target average precision and macro F1; of several targets those of each."
+    "Balanced accuracy, macro F1, accuracy; multi-label: average precision, macro F1; those of each of several targets."
     if len(dls.targets) > 1:
         ends = np.cumsum([len(cs) for cs in dls.targets.values()]).tolist()
-        return [m for t,end in zip(dls.targets, ends) for m in _target_metrics(t, slice(end - len(dls.targets[t]),
-                                                                                        end), t in dls.multilabel)]
+        parts = {t: slice(end - len(dls.targets[t]), end) for t,end in zip(dls.targets, ends)}
+        return [m for t,part in parts.items() for m in _target_metrics(t, part, t in dls.multilabel)]
     if any(target in dls.multilabel for target in dls.targets): return [average_precision(), macro_f1_multi()]
     return [balanced_accuracy(), macro_f1(), accuracy]
