@@ -240,7 +240,7 @@ def model_card(
     notes:str|None=None, # What the author adds
 )->str: # Markdown
     "The model card."
-    geometry = config["geometry"]
+    geometry,norm = config["geometry"],config["normalization"]
     crop,(w,h) = geometry["crop"],geometry["size"]
     view = f"the central {crop[0]:.1%} of the width and {crop[1]:.1%} of the height" if crop else "the whole picture"
     named = " and ".join(f"`{t}`" for t in config["targets"])
@@ -251,8 +251,7 @@ def model_card(
         ("", f"A `{config['architecture']}` network that names {named} in an image." + _label_text(config)),
         ("Classes", _class_table(config)),
         ("Input", f"RGB as a person sees it (EXIF turn applied); {view}, squished to {w} x {h} pixels, bilinear; "
-                  f"divided by 255; minus {config['normalization']['mean']}, divided by "
-                  f"{config['normalization']['std']}."),
+                  f"divided by 255; minus {norm['mean']}, divided by {norm['std']}."),
         ("Training", _training_text(config)),
         ("Figures", markdown_table(["figure", "value"], figures) + flatter if figures else "None were recorded.")]
     sections += [*_calibration_sections(config), *_localization_sections(config), *_last_sections(config, notes)]
@@ -283,7 +282,8 @@ def _calibration_sections(config):
         intro += (" ECE is the expected calibration error of the answers before and after, class-wise ECE that of "
                   "every class's probability, on those same images, and so a little too good.")
     else:
-        intro += " It was fitted for other weights than these, those before the last training; how well it fits these was not measured."
+        intro += (" It was fitted for other weights than these, those before the last training; how well it fits these "
+                  "was not measured.")
     keys = [k for k in keys if any(k in fit for fit in fits.values())]
     rows = [(t, *("" if fit.get(k) is None else f"{fit[k]:.4g}" for k in keys)) for t,fit in fits.items()]
     return [("Calibration", intro + "\n\n" + markdown_table(["target", *keys], rows))]
@@ -295,7 +295,8 @@ model = load_bundle("this-folder")
 preds = model.predict("images/")   # a row an image
 ```
 
-or, with timm alone, for logits in the order of the classes above (crop, size and normalization as under Input are then yours to do):
+or, with timm alone, for logits in the order of the classes above (crop, size and normalization as under Input are \
+then yours to do):
 
 ```python
 import timm
@@ -305,11 +306,10 @@ model = timm.create_model("local-dir:this-folder", pretrained=True).eval()
 
 def _last_sections(config, notes):
     "How to use it, its limits, and the author's notes."
-    left = [what for what,there in (("the temperatures (divide a target's logits by its own)",
-                                     config.get("calibration")),
-                                    ("the thresholds", config["multilabel"]),
-                                    ("the choice of labels over the training shares",
-                                     "balanced" in (config.get("decide") or {}).values())) if there]
+    parts = {"the temperatures (divide a target's logits by its own)": config.get("calibration"),
+             "the thresholds": config["multilabel"],
+             "the choice of labels over the training shares": "balanced" in (config.get("decide") or {}).values()}
+    left = [what for what,there in parts.items() if there]
     use = _USE + (f"\n\nTimm's loading leaves out {', '.join(left)}: they stand in config.json." if left else "")
     raw = set(config.get("calibration") or {}) != set(config["targets"])
     limits = ["- It knows no other class than those listed, and has no answer \"something else\": a picture of "
