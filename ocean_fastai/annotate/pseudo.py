@@ -71,7 +71,7 @@ def _parts(df):
 
 # %% ../../nbs/70_annotate.pseudo.ipynb #eecf2408
 def _calibrated(model, df, targets):
-    "A function that predicts rows with calibrated scores. Raises `OceanError` for a learner without validation images; warns of a bundle that was never calibrated."
+    "A function that predicts rows with calibrated scores; warns of a bundle that was never calibrated."
     if isinstance(model, Bundle):
         if raw := [t for t in targets if t not in model.temperatures]:
             warnings.warn(f"this bundle was saved without calibration of {', '.join(raw)}: a score of 0.9 need not "
@@ -111,7 +111,7 @@ def pseudo_label(
     rounds:int=1, # How often: each round after the first trains anew on what the one before filled
     fit=None, # For more rounds: a function that takes a manifest and returns a trained learner or bundle
     progress:bool=False, # Show a bar?
-)->pd.DataFrame: # A copy: empty cells of training rows filled, `<target>_source` person or pseudo; `attrs["pseudo"]` tells how many, and how right they are where the truth is known
+)->pd.DataFrame: # A copy with empty training cells filled, and whose each label is; `attrs["pseudo"]`: how many
     "Fill empty cells with what a model is sure of. Raises `OceanError` where that can't be done honestly."
     if not .5 < threshold <= 1: raise OceanError(f"threshold={threshold}: a probability in (0.5, 1]")
     if rounds < 1 or (rounds > 1 and fit is None):
@@ -133,7 +133,7 @@ def pseudo_label(
     return out
 
 def _fillable(model, df, target):
-    "The targets to fill, with their classes and whether a row can have several. Raises `OceanError` for one that the model or the manifest doesn't have."
+    "The targets to fill, with their classes and whether a row can have several. Raises `OceanError`."
     targets,multilabel = (model.targets, model.multilabel) if isinstance(model, Bundle) else learner_targets(model)
     names = [t for t in targets if t in df] if target is None else [target] if isinstance(target, str) else list(target)
     if odd := [t for t in names if t not in targets]:

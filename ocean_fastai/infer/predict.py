@@ -36,10 +36,9 @@ def relabelled(
     thresholds:dict|None=None, # {class: probability} of a multi-label target; None for a single-label one
     prior:dict|None=None, # {class: share of the training images} to choose one class over; None for the likeliest
 )->tuple: # Labels, and scores
-    "What probabilities name: one class and its probability; or all classes over their thresholds and the highest of them, or `none` and how improbable the likeliest class is."
+    "The labels that probabilities name, and their scores: one class, or all classes over their thresholds, or `none`."
     if thresholds is None:
-        # a class without a training image is not raised
-        shares = np.array([(prior or {}).get(c) or 1. for c in classes])
+        shares = np.array([(prior or {}).get(c) or 1. for c in classes]) # a class without a training image isn't raised
         best = (p/shares).argmax(1)
         return [classes[k] for k in best],p[np.arange(len(p)), best]
     over = p >= np.array([thresholds[c] for c in classes], p.dtype)
@@ -91,9 +90,8 @@ def load_predictions(
     "Read a table of predictions as it was made. Raises `OceanError`."
     path = _out_path(path)
     if not path.is_file(): raise OceanError(f"{path}: no such file")
-    try:
-        df = pd.read_parquet(path) if path.suffix.lower() == ".parquet" else pd.read_csv(path,
-                                                                                         dtype={c: str for c in _TEXT}, keep_default_na=False, na_values=[""])
+    text = {"dtype": {c: str for c in _TEXT}, "keep_default_na": False, "na_values": [""]}
+    try: df = pd.read_parquet(path) if path.suffix.lower() == ".parquet" else pd.read_csv(path, **text)
     except (ValueError, OSError) as e: raise OceanError(f"{path}: can't be read as a table ({str(e).strip()})") from e
     if missing := [c for c in ("path", "target", "label", "score") if c not in df]:
         raise OceanError(f"{path}: is no table of predictions, it has no column {', '.join(missing)}")
@@ -216,7 +214,8 @@ def _tables(bundle, df, bs, workers, cache, part_rows, progress, have=lambda k: 
             if have(k): bar.update(len(numbers)); continue
             if cache is not None:
                 rows = _with_cache(df.iloc[numbers.start:numbers.stop], cache, bundle.geometry)
-                read.cached[numbers.start:numbers.stop],read.errors[numbers.start:numbers.stop] = rows["cached"],rows["error"]
+                part = slice(numbers.start, numbers.stop)
+                read.cached[part],read.errors[part] = rows["cached"],rows["error"]
             yield k,_predict_part(bundle, df, read, numbers, bs, workers, bar)
 
 # %% ../../nbs/43_infer.predict.ipynb #43de0001
@@ -244,8 +243,8 @@ def predict(self:Bundle,
     progress:bool=True, # Show a progress bar?
     part_rows:int=2000, # Items a part
     decide:str|dict|None=None, # How one class is chosen: "balanced" or "likely"; by default as the bundle was saved
-)->pd.DataFrame: # Predictions: `path` as given, `target`, `label`, `score`, `p_<class>`..., `error`, and for frames `time` in seconds
-    "What the network sees in each item; one that can't be read has a row with `error`. Raises `OceanError` for nothing to predict, or an `out` that is taken or of another run."
+)->pd.DataFrame: # Predictions: path, target, label, score, p_<class>..., error; for frames time in seconds
+    "What the network sees in each item; an unreadable one has a row with `error`. Raises `OceanError`, as if `out` is taken."
     for name,value,least in (("bs", bs, 1), ("part_rows", part_rows, 1),
                              ("num_workers", 0 if num_workers is None else num_workers, 0)):
         if value < least: raise OceanError(f"{name}={value}: must be {least} or more")
@@ -298,13 +297,12 @@ def _learner_bundle(learn, thresholds, calibration, decide):
 def predict_table(
     model, # A learner made by `ocean_learner`, any fastai learner whose loaders have a vocab, or a `Bundle`
     items, # Anything that `list_items` takes
-    # {target: {class: probability}} for multi-label targets; 0.5, or the bundle's own, by default
-    thresholds:dict|None=None,
+    thresholds:dict|None=None, # {target: {class: probability}} for multi-label targets; 0.5 or the bundle's own by default
     calibration:dict|None=None, # What `calibrate` gave; by default raw scores, or the bundle's own
-    decide:str|dict|None=None, # How one class is chosen: "balanced" or "likely"; by default "balanced" after class weights
+    decide:str|dict|None=None, # How one class is chosen, "balanced" or "likely"; "balanced" after class weights by default
     **kwargs, # As for `Bundle.predict`, but for `out` and `resume`
 )->pd.DataFrame: # Predictions
-    "What a network sees in each item. Raises `OceanError` as `Bundle.predict` does, or for a learner that shows its network something else in validation."
+    "What a network sees in each item. Raises `OceanError` as `Bundle.predict` does."
     if {"out", "resume"} & set(kwargs):
         raise OceanError("predict_table keeps its table in memory; to write in parts and resume, save the learner as "
                          "a bundle first")
