@@ -40,7 +40,8 @@ from ocean_fastai.evaluate.boxes import boxes_report, match_boxes, wsol_report, 
 from ocean_fastai.evaluate.pxap import pxap
 from ocean_fastai.evaluate.report import plot_confusion, plot_history, report_page, scores_report, show_examples
 from ocean_fastai.evaluate.calibration import (abstain_threshold, apply_temperature, calibrate, calibration_table, classwise_ece, ece, ece_interval,
-    fit_temperature, plot_reliability, plot_risk_coverage, risk_coverage)
+    fit_temperature, risk_coverage)
+from ocean_fastai.evaluate.reliability import plot_reliability, plot_risk_coverage
 from ocean_fastai.evaluate.compare import compare, compare_preds, plot_comparison
 from ocean_fastai.evaluate.thresholds import choose_thresholds, cooccurrence, plot_cooccurrence
 from ocean_fastai.annotate.pseudo import pseudo_label

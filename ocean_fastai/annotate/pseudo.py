@@ -42,10 +42,12 @@ def _sure_cells(
 )->list: # A cell for each prediction; None where nothing is sure
     "What predictions say that is sure, as cells: of several classes each is there, absent, or unknown."
     p = preds[[f"p_{c}" for c in classes]].to_numpy(float)
-    if not multi: return [classes[row.argmax()] if np.isfinite(row).all() and row.max() >= threshold else None for row in p]
+    if not multi:
+        return [classes[row.argmax()] if np.isfinite(row).all() and row.max() >= threshold else None for row in p]
     def cell(row):
         if not np.isfinite(row).all(): return None
-        there,open_ = ([c for c,x in zip(classes, row) if yes(x)] for yes in (lambda x: x >= threshold, lambda x: 1 - threshold < x < threshold))
+        there,open_ = ([c for c,x in zip(classes, row) if yes(x)] for yes in (lambda x: x >= threshold,
+                                                                              lambda x: 1 - threshold < x < threshold))
         return None if len(open_) == len(classes) else ";".join([*there, *(f"?{c}" for c in open_)]) or "none"
     return [cell(row) for row in p]
 
@@ -62,14 +64,18 @@ def _measured(preds, df, target, classes, multi, threshold):
 
 def _parts(df):
     "The part of each row, in the manifest's own words made one."
-    if "split" not in df: raise OceanError("the manifest has no column `split`; make one first with split_frames, so that no borrowed label is ever validated on")
+    if "split" not in df:
+        raise OceanError("the manifest has no column `split`; make one first with split_frames, so that no borrowed "
+                         "label is ever validated on")
     return split_parts(df)
 
 # %% ../../nbs/70_annotate.pseudo.ipynb #eecf2408
 def _calibrated(model, df, targets):
-    "A function that predicts rows with calibrated scores. Raises `OceanError` for a learner without validation images; warns of a bundle that was never calibrated."
+    "A function that predicts rows with calibrated scores; warns of a bundle that was never calibrated."
     if isinstance(model, Bundle):
-        if raw := [t for t in targets if t not in model.temperatures]: warnings.warn(f"this bundle was saved without calibration of {', '.join(raw)}: a score of 0.9 need not mean right nine times in ten")
+        if raw := [t for t in targets if t not in model.temperatures]:
+            warnings.warn(f"this bundle was saved without calibration of {', '.join(raw)}: a score of 0.9 need not "
+                          "mean right nine times in ten")
         return model.predict
     fit = calibrate(model, target=None)
     return lambda rows, progress: predict_table(model, rows, calibration=fit, progress=progress)
@@ -80,7 +86,8 @@ def _filled(model, df, targets, threshold, progress):
     known = {t: (cell_texts(df[t]) != "").to_numpy() for t in targets}
     wanted = np.any([~known[t] & (part == "train") for t in targets], axis=0)
     rows = df[wanted | (part == "valid")]
-    if not wanted.any(): raise OceanError(f"no training row has an empty cell in {', '.join(targets)}; there is nothing to fill")
+    if not wanted.any():
+        raise OceanError(f"no training row has an empty cell in {', '.join(targets)}; there is nothing to fill")
     preds = predict(rows, progress=progress)
     for t,(classes,multi) in targets.items():
         mine = preds[preds["target"] == t].set_index(rows.index)
@@ -89,7 +96,8 @@ def _filled(model, df, targets, threshold, progress):
         out[t] = out[t].astype(object).where(~out.index.isin(fill), cells.reindex(out.index))
         out[f"{t}_source"] = np.where(known[t], PERSON, np.where(out[t].notna(), PSEUDO, None))
         check = rows.index[(part == "valid")[df.index.get_indexer(rows.index)]]
-        measured = _measured(mine.loc[check], df.loc[check], t, classes, multi, threshold) if len(check) else {"sure": 0, "right": None}
+        measured = _measured(mine.loc[check], df.loc[check], t, classes, multi,
+                             threshold) if len(check) else {"sure": 0, "right": None}
         said[t] = {"filled": int(cells.notna().sum()), "left": int(cells.isna().sum()), **measured}
     return out,said
 
@@ -97,15 +105,19 @@ def _filled(model, df, targets, threshold, progress):
 def pseudo_label(
     model, # A bundle, or a learner made by `ocean_learner`, which is calibrated on its validation images
     df:pd.DataFrame, # A manifest with `split`
-    threshold:float=.9, # Calibrated probability from which a class counts as there, and below 1 minus which as absent; in (0.5, 1]
+    # Calibrated probability from which a class counts as there, and below 1 minus which as absent; in (0.5, 1]
+    threshold:float=.9,
     target=None, # A target or several; by default all of the model's that the manifest has
     rounds:int=1, # How often: each round after the first trains anew on what the one before filled
     fit=None, # For more rounds: a function that takes a manifest and returns a trained learner or bundle
     progress:bool=False, # Show a bar?
-)->pd.DataFrame: # A copy: empty cells of training rows filled, `<target>_source` person or pseudo; `attrs["pseudo"]` tells how many, and how right they are where the truth is known
+)->pd.DataFrame: # A copy with empty training cells filled, and whose each label is; `attrs["pseudo"]`: how many
     "Fill empty cells with what a model is sure of. Raises `OceanError` where that can't be done honestly."
     if not .5 < threshold <= 1: raise OceanError(f"threshold={threshold}: a probability in (0.5, 1]")
-    if rounds < 1 or (rounds > 1 and fit is None): raise OceanError(f"rounds={rounds}: " + ("1 or more" if rounds < 1 else "each further round trains a model; give fit=, a function that takes the manifest and returns it"))
+    if rounds < 1 or (rounds > 1 and fit is None):
+        raise OceanError(f"rounds={rounds}: " + ("1 or more" if rounds < 1
+                                                 else "each further round trains a model; give fit=, a function that "
+                                                      "takes the manifest and returns it"))
     bare = df.reset_index(drop=True)
     targets = _fillable(model, bare, target)
     for t in targets: bare = _own_labels(bare, t)
@@ -114,16 +126,22 @@ def pseudo_label(
         out,said = _filled(model if k == 0 else fit(out), bare, targets, threshold, progress)
         out.attrs = {**df.attrs, "pseudo": {"threshold": threshold, "rounds": k + 1, **said}}
         for t,o in said.items():
-            print(f"{t}: {o['filled']} empty cells filled, {o['left']} left empty" + (f"; on validation {o['right']:.2f} of {o['sure']} sure labels are right" if o["sure"] else "; nothing sure in validation to measure it on"))
+            print(f"{t}: {o['filled']} empty cells filled, {o['left']} left empty"
+                  + (f"; on validation {o['right']:.2f} of {o['sure']} sure labels are right" if o["sure"]
+                     else "; nothing sure in validation to measure it on"))
     out.index = df.index
     return out
 
 def _fillable(model, df, target):
-    "The targets to fill, with their classes and whether a row can have several. Raises `OceanError` for one that the model or the manifest doesn't have."
+    "The targets to fill, with their classes and whether a row can have several. Raises `OceanError`."
     targets,multilabel = (model.targets, model.multilabel) if isinstance(model, Bundle) else learner_targets(model)
     names = [t for t in targets if t in df] if target is None else [target] if isinstance(target, str) else list(target)
-    if odd := [t for t in names if t not in targets]: raise OceanError(f"{', '.join(map(repr, odd))}: no target of this model; those are {', '.join(targets)}")
-    if not names: raise ManifestError(f"the manifest has none of the model's targets ({', '.join(targets)}); its columns are: {', '.join(map(str, df.columns))}")
-    if missing := [t for t in names if t not in df]: raise ManifestError(f"no column {', '.join(map(repr, missing))}; add it, empty, to have it filled")
+    if odd := [t for t in names if t not in targets]:
+        raise OceanError(f"{', '.join(map(repr, odd))}: no target of this model; those are {', '.join(targets)}")
+    if not names:
+        raise ManifestError(f"the manifest has none of the model's targets ({', '.join(targets)}); its columns are: "
+                            f"{', '.join(map(str, df.columns))}")
+    if missing := [t for t in names if t not in df]:
+        raise ManifestError(f"no column {', '.join(map(repr, missing))}; add it, empty, to have it filled")
     for t in names: label_matrix(df, t, targets[t]) # the manifest's classes are the model's
     return {t: (list(targets[t]), t in multilabel) for t in names}

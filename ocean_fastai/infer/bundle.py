@@ -30,7 +30,8 @@ from ..core import BundleError, ImageError, OceanError, atomic_folder, content_h
 from ..data.manifest import image_paths, label_matrix
 from ..geometry import Geometry
 from ..images import open_image
-from .card import (CARD, CONFIG, FORMAT_VERSION, WEIGHTS, check_calibration, check_config, check_decide,
+from .card import (CARD, CONFIG, FORMAT_VERSION, WEIGHTS, check_calibration, check_config,
+                                     check_decide,
                                      check_prior, check_thresholds, json_values, model_card, unknown_args)
 from ..train.models import weights_fingerprint
 
@@ -46,7 +47,8 @@ def _data_summary(
         rows = df[parts == part]
         if not len(rows): continue
         videos = {"videos": int(rows["video"].nunique())} if "video" in rows else {}
-        counts = {t: dict(zip(cs, np.nansum(label_matrix(rows, t, cs), axis=0).astype(int).tolist())) for t,cs in dls.targets.items() if t in rows}
+        counts = {t: dict(zip(cs, np.nansum(label_matrix(rows, t, cs), axis=0).astype(int).tolist()))
+                  for t,cs in dls.targets.items() if t in rows}
         out[part] = {"images": len(rows), **videos, "classes": counts}
     return out
 
@@ -79,11 +81,12 @@ def _model_args(
     learn, # A learner, or anything with a `model`
 )->dict: # What `timm.create_model` needs besides name and classes
     "The arguments the network was made with. Raises `BundleError` for one that a bundle can't keep."
-    given = {**getattr(learn.model, "_model_args", {}), **((getattr(learn, "made_with", None) or {}).get("model_args") or {})}
+    given = {**getattr(learn.model, "_model_args", {}), **((getattr(learn, "made_with", None) or {}).get("model_args")
+                                                           or {})}
     args = {k: v for k,v in given.items() if v is not None and k != "num_classes"}
     if lost := [f"{k}={args[k]!r}" for k in unknown_args(args)]:
-        raise BundleError(f"this network was made with {', '.join(lost)}, which a bundle can't keep; it keeps texts, numbers "
-                          "and lists of them for the arguments that MODEL_ARGS of infer.card names")
+        raise BundleError(f"this network was made with {', '.join(lost)}, which a bundle can't keep; it keeps texts, "
+                          "numbers and lists of them for the arguments that MODEL_ARGS of infer.card names")
     return args
 
 # %% ../../nbs/41_infer.bundle.ipynb #3ce8ac19
@@ -96,8 +99,8 @@ def learner_targets(
         return {t: list(map(str, cs)) for t,cs in targets.items()},list(getattr(dls, "multilabel", None) or ())
     vocab = getattr(dls, "vocab", None)
     if vocab is None or not len(vocab) or not all(isinstance(c, (str, int)) for c in vocab):
-        raise OceanError(f"a {type(learn).__name__} without classes: give a bundle, a learner of ocean_learner, or a fastai "
-                         "learner whose loaders have one vocab, the names of its classes")
+        raise OceanError(f"a {type(learn).__name__} without classes: give a bundle, a learner of ocean_learner, or a "
+                         "fastai learner whose loaders have one vocab, the names of its classes")
     func = type(getattr(learn.loss_func, "func", learn.loss_func)).__name__
     return {"label": list(map(str, vocab))},["label"] if "BCE" in func else []
 
@@ -120,9 +123,11 @@ def _known(learn, thresholds, calibration, decide):
     default = {t: "balanced" for t in prior if np.ptp(moved[t]) > 0}
     decide = check_decide(decide, targets, multi, prior, default)
     geometry = getattr(dls, "geometry", None) or Geometry()
-    return {"num_classes": n, "targets": targets, "multilabel": multi, "thresholds": check_thresholds(thresholds, targets, multi),
+    return {"num_classes": n, "targets": targets, "multilabel": multi,
+            "thresholds": check_thresholds(thresholds, targets, multi),
             "calibration": check_calibration(calibration, targets, multi, decide), "prior": prior, "decide": decide,
-            "geometry": geometry.to_dict(), "normalization": _normalization(learn), "logit_shift": shift if any(shift) else None}
+            "geometry": geometry.to_dict(), "normalization": _normalization(learn),
+            "logit_shift": shift if any(shift) else None}
 
 def _timm_config(
     model, # A timm network
@@ -133,7 +138,8 @@ def _timm_config(
     kept = {k: own[k] for k in ("first_conv", "classifier", "fixed_input_size") if own.get(k) is not None}
     several = len(known["targets"]) > 1
     names = [f"{t}: {c}" if several else c for t,cs in known["targets"].items() for c in cs]
-    return kept | {"num_classes": known["num_classes"], "input_size": [3, h, w], **known["normalization"], "crop_pct": 1.,
+    return kept | {"num_classes": known["num_classes"], "input_size": [3, h, w], **known["normalization"],
+                   "crop_pct": 1.,
                    "crop_mode": "squash", "interpolation": "bilinear", "custom_load": False, "label_names": names}
 
 _PACKAGES = ("torch", "timm", "fastai", "numpy", "pillow")
@@ -142,8 +148,9 @@ def _architecture(learn):
     "timm's name of a learner's network. Raises `BundleError` for a network that isn't timm's."
     own = getattr(learn.model, "pretrained_cfg", None)
     if own is None or not hasattr(learn.model, "get_classifier"):
-        raise BundleError(f"a bundle holds a network of timm as it is, and this one is a {type(learn.model).__name__}: train "
-                          "with ocean_learner to save a bundle, or keep this learner with learn.export()")
+        raise BundleError("a bundle holds a network of timm as it is, and this one is a "
+                          f"{type(learn.model).__name__}: train with ocean_learner to save a bundle, or keep this "
+                          "learner with learn.export()")
     return getattr(learn, "arch", None) if isinstance(getattr(learn, "arch", None), str) else own["architecture"]
 
 def learner_config(
@@ -166,7 +173,8 @@ def learner_config(
                 "split": getattr(getattr(dls, "manifest", None), "attrs", {}).get("split")}
     config = {"format_version": FORMAT_VERSION, "architecture": arch, "model_args": _model_args(learn), **known,
               "training": training, "split_hash": getattr(dls, "split_hash", None),
-              "versions": {"python": platform.python_version(), "ocean-fastai": __version__, **{p: version(p) for p in _PACKAGES}},
+              "versions": {"python": platform.python_version(), "ocean-fastai": __version__,
+                           **{p: version(p) for p in _PACKAGES}},
               "pretrained_cfg": _timm_config(learn.model, known)}
     return check_config(json_values(config), "this learner")
 
@@ -179,7 +187,8 @@ def learner_bundle(
 ): # A `Bundle` that shares the learner's network
     "A learner's network with all that is needed to predict with it, in memory. Raises `OceanError` where that isn't known."
     if geometry is None and getattr(getattr(learn, "dls", None), "geometry", None) is None:
-        raise BundleError("this learner's loaders don't say how they crop and squish (dls.geometry); make them with OceanDataLoaders")
+        raise BundleError("this learner's loaders don't say how they crop and squish (dls.geometry); make them with "
+                          "OceanDataLoaders")
     return Bundle(learn.model, {"architecture": str(getattr(learn, "arch", type(learn.model).__name__)),
                                 **json_values(_known(learn, thresholds, calibration, decide))})
 
@@ -210,9 +219,9 @@ def _check_same(
             if step == "forward": b = b + shift.to(b.device)
             far = (a - b).abs().max().item() if a.shape == b.shape else math.inf
             if far > 1e-2*a.abs().max().item() + 1e-6:
-                raise BundleError("the network that a bundle would give back computes something else than this one (by up to "
-                                  f"{far:.3g}, of {a.abs().max().item():.3g}); it was made with arguments, or changed by hand "
-                                  "in a way, that timm's name for it and its tensors don't tell")
+                raise BundleError("the network that a bundle would give back computes something else than this one "
+                                  f"(by up to {far:.3g}, of {a.abs().max().item():.3g}); it was made with arguments, "
+                                  "or changed by hand in a way, that timm's name for it and its tensors don't tell")
 
 _FORMAL = ("ToTensor", "IntToFloatTensor", "Normalize", "OpenImage", "Pipeline") # what every loader does
 
@@ -236,12 +245,13 @@ def check_view(
         return
     ours = bundle.normalize(torch.from_numpy(pixels).permute(0, 3, 1, 2))
     if ours.shape == theirs.shape and (ours - theirs.to(ours.device, ours.dtype)).abs().mean() < .01: return
-    steps = [f for name in ("after_item", "before_batch", "after_batch") for f in getattr(getattr(dls.valid, name), "fs", ())]
+    steps = [f for name in ("after_item", "before_batch", "after_batch")
+             for f in getattr(getattr(dls.valid, name), "fs", ())]
     odd = [type(f).__name__ for f in steps if type(f).__name__ not in _FORMAL and getattr(f, "split_idx", None) != 0]
     what = ", ".join(dict.fromkeys(odd)) or "another normalization or size"
-    raise BundleError(f"in validation this learner sees its images through {what}, and a bundle would show it {bundle.geometry} "
-                      "and the normalization alone; give the loaders size= and crop= instead, and transforms that change "
-                      "pixels only with split_idx=0, for training")
+    raise BundleError(f"in validation this learner sees its images through {what}, and a bundle would show it "
+                      f"{bundle.geometry} and the normalization alone; give the loaders size= and crop= instead, and "
+                      "transforms that change pixels only with split_idx=0, for training")
 
 # %% ../../nbs/41_infer.bundle.ipynb #2df970eb
 def save_bundle(
@@ -259,7 +269,8 @@ def save_bundle(
     else: config = learner_config(learn, thresholds, figures, calibration, decide)
     state = {k: v.detach().cpu().contiguous() for k,v in learn.model.state_dict().items()}
     if bad := [k for k,v in state.items() if not v.isfinite().all()]:
-        raise BundleError(f"{len(bad)} tensors of the network hold numbers that aren't finite, as {bad[0]}; training went astray")
+        raise BundleError(f"{len(bad)} tensors of the network hold numbers that aren't finite, as {bad[0]}; training "
+                          "went astray")
     shift = torch.tensor(config.pop("logit_shift", None) or [0.])
     if shift.any():
         state |= _unshifted(learn.model, state, shift)
@@ -284,8 +295,8 @@ def _unshifted(model, state, shift):
     head = model.get_classifier()
     name = next((k for k,m in model.named_modules() if m is head), "") + ".bias"
     if name not in state or len(state[name]) != len(shift):
-        raise BundleError(f"the class weights of the training can't be undone: {type(model).__name__} has no last layer with a "
-                          "bias; train it with weighted=False")
+        raise BundleError(f"the class weights of the training can't be undone: {type(model).__name__} has no last "
+                          "layer with a bias; train it with weighted=False")
     return {name: state[name] - shift}
 
 def _changed_config(bundle, thresholds, notes, figures, calibration, decide):
@@ -294,7 +305,8 @@ def _changed_config(bundle, thresholds, notes, figures, calibration, decide):
     training,multi = config["training"],bundle.multilabel
     if figures is not None: training["figures"] = json_values(figures)
     elif config.get("weights") and config["weights"] != weights_fingerprint(bundle.model): training["figures"] = {}
-    decide = decide if isinstance(decide, dict) or decide is None else {t: decide for t in bundle.targets if t not in multi}
+    decide = decide if isinstance(decide, dict) or decide is None else {t: decide for t in bundle.targets
+                                                                        if t not in multi}
     config |= {"format_version": FORMAT_VERSION, "thresholds": {**config["thresholds"], **(thresholds or {})},
                "calibration": json_values(config.get("calibration") if calibration is None else calibration),
                "decide": {**bundle.decide, **(decide or {})}, "prior": config.get("prior") or {}}
@@ -369,7 +381,8 @@ class Bundle:
         return content_hash({"weights": (self.config.get("checksums") or {}).get(WEIGHTS), **known})
 
     def __repr__(self):
-        says = "; ".join(f"{t}{' (several)' if t in self.multilabel else ''}: {', '.join(cs)}" for t,cs in self.targets.items())
+        says = "; ".join(f"{t}{' (several)' if t in self.multilabel else ''}: {', '.join(cs)}"
+                         for t,cs in self.targets.items())
         size = self.geometry.size
         return f"Bundle({self.arch}, {'x'.join(map(str, size)) if size else 'any size'}, {says})"
 
@@ -426,8 +439,10 @@ def load_bundle(
     wrong = {"missing": own.keys() - state.keys(), "unknown": state.keys() - own.keys(),
              "of another shape": {k for k in own.keys() & state.keys() if own[k].shape != state[k].shape}}
     if any(wrong.values()):
-        listed = [f"{len(ks)} {what} ({', '.join(sorted(ks)[:3])}{', ...'*(len(ks) > 3)})" for what,ks in wrong.items() if ks]
-        raise BundleError(f"{folder/WEIGHTS}: tensors don't fit {config['architecture']} with {config['num_classes']} classes: "
+        listed = [f"{len(ks)} {what} ({', '.join(sorted(ks)[:3])}{', ...'*(len(ks) > 3)})" for what,ks in wrong.items()
+                  if ks]
+        raise BundleError(f"{folder/WEIGHTS}: tensors don't fit {config['architecture']} with {config['num_classes']} "
+                          "classes: "
                           + "; ".join(listed))
     model.load_state_dict(state)
     model.requires_grad_(False).eval()
@@ -439,21 +454,27 @@ def _read_config(folder):
     "What config.json holds, or a `BundleError` that says why it can't be read"
     if not folder.is_dir(): raise BundleError(f"{folder}: is not a folder; give the folder that save_bundle wrote")
     try: return json.loads((folder/CONFIG).read_text(encoding="utf-8"))
-    except FileNotFoundError: raise BundleError(f"{folder}: is not a model bundle, there is no {CONFIG} in it") from None
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as e: raise BundleError(f"{folder/CONFIG}: is not valid JSON ({e})") from e
+    except FileNotFoundError:
+        raise BundleError(f"{folder}: is not a model bundle, there is no {CONFIG} in it") from None
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as e:
+        raise BundleError(f"{folder/CONFIG}: is not valid JSON ({e})") from e
     except OSError as e: raise BundleError(f"{folder/CONFIG}: can't be read ({e})") from e
 
 def _checksum(config, path):
     "What the config says that the hash of one of the bundle's files is"
     sums = config.get("checksums")
-    if not isinstance(sums, dict) or not isinstance(sums.get(path.name), str): raise BundleError(f"{path.parent/CONFIG}: holds no checksum of {path.name}")
+    if not isinstance(sums, dict) or not isinstance(sums.get(path.name), str):
+        raise BundleError(f"{path.parent/CONFIG}: holds no checksum of {path.name}")
     return sums[path.name]
 
 def _read_weights(path, config):
     "The tensors, if they are those that were saved"
-    if not path.is_file(): raise BundleError(f"{path.parent}: is not a whole model bundle, there is no {path.name} in it")
+    if not path.is_file():
+        raise BundleError(f"{path.parent}: is not a whole model bundle, there is no {path.name} in it")
     try:
-        if file_hash(path) != _checksum(config, path): raise BundleError(f"{path}: is damaged or not the file that was saved (its checksum differs); copy the bundle anew")
+        if file_hash(path) != _checksum(config, path):
+            raise BundleError(f"{path}: is damaged or not the file that was saved (its checksum differs); copy the "
+                              "bundle anew")
         return load_file(path)
     except (SafetensorError, OSError) as e: raise BundleError(f"{path}: can't be read ({e})") from e
 
@@ -464,7 +485,8 @@ def save_calibrated(
     calibration:dict, # What `calibrate` gave, for some of its targets or all
 )->Path: # `folder`
     "Write a bundle with another calibration. Raises `BundleError` for one that doesn't fit, `OceanError` if `folder` is taken."
-    fits = {**(bundle.config.get("calibration") or {}), **check_calibration(calibration, bundle.targets, bundle.multilabel)}
+    fits = {**(bundle.config.get("calibration") or {}), **check_calibration(calibration, bundle.targets,
+                                                                            bundle.multilabel)}
     config = {k: v for k,v in bundle.config.items() if k != "checksums"} | {"calibration": json_values(fits)}
     with atomic_folder(folder) as temp:
         shutil.copyfile(bundle.folder/WEIGHTS, temp/WEIGHTS)

@@ -109,15 +109,16 @@ def check_calibration(
         if not _is_number(low) or not 0 <= low <= 1:
             raise BundleError(f"calibration: {t}: abstain {low!r}: is no score in [0, 1]")
         if fit.get("decide") and decide.get(t, fit["decide"]) != fit["decide"]:
-            raise BundleError(f"calibration: {t}: its score to abstain below was found for decide={fit['decide']!r}, and "
-                              f"labels are chosen by {decide[t]!r}; calibrate with decide={decide[t]!r}")
+            raise BundleError(f"calibration: {t}: its score to abstain below was found for decide={fit['decide']!r}, "
+                              f"and labels are chosen by {decide[t]!r}; calibrate with decide={decide[t]!r}")
     return dict(given or {})
 
 # %% ../../nbs/40_infer.card.ipynb #40ca0018
 MODEL_ARGS = ("img_size", "patch_size", "window_size", "global_pool", "act_layer", "norm_layer", "aa_layer",
               "output_stride", "stem_type", "stem_width", "base_width", "cardinality", "avg_down", "class_token",
               "reg_tokens", "init_values", "qkv_bias", "qk_norm", "head_init_scale", "mlp_ratio", "drop_rate",
-              "drop_path_rate", "drop_block_rate", "attn_drop_rate", "proj_drop_rate", "pos_drop_rate", "patch_drop_rate")
+              "drop_path_rate", "drop_block_rate", "attn_drop_rate", "proj_drop_rate", "pos_drop_rate",
+              "patch_drop_rate")
 
 def unknown_args(
     args:dict, # Arguments of a network
@@ -172,7 +173,8 @@ def _check_numbers(config, where):
     try:
         check_thresholds(config["thresholds"], targets, multi)
         prior = check_prior(config.get("prior"), targets, multi)
-        check_calibration(config.get("calibration"), targets, multi, check_decide(config.get("decide"), targets, multi, prior, {}))
+        check_calibration(config.get("calibration"), targets, multi,
+                          check_decide(config.get("decide"), targets, multi, prior, {}))
         if Geometry.from_dict(config["geometry"]).size is None: raise OceanError("no size")
     except (OceanError, TypeError, ValueError, AttributeError) as e:
         raise BundleError(f"{where}: thresholds, calibration or geometry can't be used ({e})") from e
@@ -213,8 +215,9 @@ def _training_text(config):
         lines.append("Trained on training and validation images together, for the epochs that validation had chosen "
                      "before: nothing has measured these very weights.")
     if training.get("logit_shift"):
-        lines.append("The classes were weighted in training, which shifts a network's logits by the logarithm of the weights. "
-                     "That was taken off the bias of its last layer, so what is saved here gives probabilities, in timm too.")
+        lines.append("The classes were weighted in training, which shifts a network's logits by the logarithm of the "
+                     "weights. That was taken off the bias of its last layer, so what is saved here gives "
+                     "probabilities, in timm too.")
     return " ".join(lines) or "Nothing is recorded."
 
 def _label_text(config):
@@ -225,9 +228,9 @@ def _label_text(config):
             least = ", ".join(f"{c} {p:g}" for c,p in config["thresholds"][t].items())
             out.append(f" Of `{t}` it may get several classes, or none: those that reach {least}.")
         elif (config.get("decide") or {}).get(t) == "balanced":
-            out.append(f" Of `{t}` an image gets exactly one class: the one whose probability is highest over its share of "
-                       "the training images, so that rare classes are found as readily as common ones. That isn't always "
-                       "the likeliest class; `score` is the probability of the one that is named.")
+            out.append(f" Of `{t}` an image gets exactly one class: the one whose probability is highest over its "
+                       "share of the training images, so that rare classes are found as readily as common ones. That "
+                       "isn't always the likeliest class; `score` is the probability of the one that is named.")
         else: out.append(f" Of `{t}` an image gets exactly one class.")
     return "".join(out)
 
@@ -237,7 +240,7 @@ def model_card(
     notes:str|None=None, # What the author adds
 )->str: # Markdown
     "The model card."
-    geometry = config["geometry"]
+    geometry,norm = config["geometry"],config["normalization"]
     crop,(w,h) = geometry["crop"],geometry["size"]
     view = f"the central {crop[0]:.1%} of the width and {crop[1]:.1%} of the height" if crop else "the whole picture"
     named = " and ".join(f"`{t}`" for t in config["targets"])
@@ -247,8 +250,8 @@ def model_card(
     sections = [
         ("", f"A `{config['architecture']}` network that names {named} in an image." + _label_text(config)),
         ("Classes", _class_table(config)),
-        ("Input", f"RGB as a person sees it (EXIF turn applied); {view}, squished to {w} x {h} pixels, bilinear; divided by "
-                  f"255; minus {config['normalization']['mean']}, divided by {config['normalization']['std']}."),
+        ("Input", f"RGB as a person sees it (EXIF turn applied); {view}, squished to {w} x {h} pixels, bilinear; "
+                  f"divided by 255; minus {norm['mean']}, divided by {norm['std']}."),
         ("Training", _training_text(config)),
         ("Figures", markdown_table(["figure", "value"], figures) + flatter if figures else "None were recorded.")]
     sections += [*_calibration_sections(config), *_localization_sections(config), *_last_sections(config, notes)]
@@ -257,27 +260,30 @@ def model_card(
 
 def _localization_sections(config):
     "What was fitted for `localize`, if anything was"
-    intro = ("Boxes come from image labels alone; where to cut the heat maps was fitted on images with boxes, so figures on "
-             "these are too good.")
+    intro = ("Boxes come from image labels alone; where to cut the heat maps was fitted on images with boxes, so "
+             "figures on these are too good.")
     head = ["target", "class", "threshold", "mix", "images", "box accuracy"]
     def rows(t, fit):
-        return [(t, c, *(o.get(k, "") for k in ("threshold", "mix", "images", "box_accuracy"))) for c,o in fit["classes"].items()]
+        return [(t, c, *(o.get(k, "") for k in ("threshold", "mix", "images", "box_accuracy")))
+                for c,o in fit["classes"].items()]
     fits = config.get("localization") or {}
     return [("Localization", intro + "\n\n" + markdown_table(head, rows(t, fit))) for t,fit in fits.items()]
 
 def _calibration_sections(config):
     "What was fitted so that scores mean what they say, if anything was"
     if not (fits := config.get("calibration")): return []
-    intro = ("A target's logits are divided by its temperature. Below the score under `abstain` it says nothing: on the images "
-             "that this was fitted on, what it did say had the precision wished for.")
+    intro = ("A target's logits are divided by its temperature. Below the score under `abstain` it says nothing: on "
+             "the images that this was fitted on, what it did say had the precision wished for.")
     mine = {config["training"].get("weights"), config.get("weights")}
     same = all(fit.get("weights") is None or fit["weights"] in mine for fit in fits.values())
     keys = ["temperature", "abstain", "precision", "images"]
     if same:
         keys += ["ece_before", "ece_after", "classwise_ece_before", "classwise_ece_after"]
-        intro += (" ECE is the expected calibration error of the answers before and after, class-wise ECE that of every class's "
-                  "probability, on those same images, and so a little too good.")
-    else: intro += " It was fitted for other weights than these, those before the last training; how well it fits these was not measured."
+        intro += (" ECE is the expected calibration error of the answers before and after, class-wise ECE that of "
+                  "every class's probability, on those same images, and so a little too good.")
+    else:
+        intro += (" It was fitted for other weights than these, those before the last training; how well it fits these "
+                  "was not measured.")
     keys = [k for k in keys if any(k in fit for fit in fits.values())]
     rows = [(t, *("" if fit.get(k) is None else f"{fit[k]:.4g}" for k in keys)) for t,fit in fits.items()]
     return [("Calibration", intro + "\n\n" + markdown_table(["target", *keys], rows))]
@@ -289,7 +295,8 @@ model = load_bundle("this-folder")
 preds = model.predict("images/")   # a row an image
 ```
 
-or, with timm alone, for logits in the order of the classes above (crop, size and normalization as under Input are then yours to do):
+or, with timm alone, for logits in the order of the classes above (crop, size and normalization as under Input are \
+then yours to do):
 
 ```python
 import timm
@@ -299,14 +306,15 @@ model = timm.create_model("local-dir:this-folder", pretrained=True).eval()
 
 def _last_sections(config, notes):
     "How to use it, its limits, and the author's notes."
-    left = [what for what,there in (("the temperatures (divide a target's logits by its own)", config.get("calibration")),
-                                    ("the thresholds", config["multilabel"]),
-                                    ("the choice of labels over the training shares", "balanced" in (config.get("decide") or {}).values())) if there]
+    parts = {"the temperatures (divide a target's logits by its own)": config.get("calibration"),
+             "the thresholds": config["multilabel"],
+             "the choice of labels over the training shares": "balanced" in (config.get("decide") or {}).values()}
+    left = [what for what,there in parts.items() if there]
     use = _USE + (f"\n\nTimm's loading leaves out {', '.join(left)}: they stand in config.json." if left else "")
     raw = set(config.get("calibration") or {}) != set(config["targets"])
-    limits = ["- It knows no other class than those listed, and has no answer \"something else\": a picture of anything gets "
-              "one of them."]
+    limits = ["- It knows no other class than those listed, and has no answer \"something else\": a picture of "
+              "anything gets one of them."]
     if raw: limits.append("- Scores are the network's own, not calibrated: 0.9 need not mean right nine times in ten.")
-    limits.append("- Other cameras, depths, places and light than those of its training images were not tried unless a note "
-                  "says so; check it on labelled images of your own first.")
+    limits.append("- Other cameras, depths, places and light than those of its training images were not tried unless "
+                  "a note says so; check it on labelled images of your own first.")
     return [("How to use it", use), ("Limits", "\n".join(limits))] + ([("Notes", str(notes))] if notes else [])

@@ -36,9 +36,9 @@ def relabelled(
     thresholds:dict|None=None, # {class: probability} of a multi-label target; None for a single-label one
     prior:dict|None=None, # {class: share of the training images} to choose one class over; None for the likeliest
 )->tuple: # Labels, and scores
-    "What probabilities name: one class and its probability; or all classes over their thresholds and the highest of them, or `none` and how improbable the likeliest class is."
+    "The labels that probabilities name, and their scores: one class, or all classes over their thresholds, or `none`."
     if thresholds is None:
-        shares = np.array([(prior or {}).get(c) or 1. for c in classes])       # a class without a training image is not raised
+        shares = np.array([(prior or {}).get(c) or 1. for c in classes]) # a class without a training image isn't raised
         best = (p/shares).argmax(1)
         return [classes[k] for k in best],p[np.arange(len(p)), best]
     over = p >= np.array([thresholds[c] for c in classes], p.dtype)
@@ -60,7 +60,8 @@ def _prediction_rows(
     for t,classes in bundle.targets.items():
         q,at = p[:, at:at+len(classes)],at + len(classes)
         label,score = np.full(len(df), None, object),np.full(len(df), np.nan)
-        if good.any(): label[good],score[good] = relabelled(q[good], classes, bundle.thresholds.get(t), bundle.prior.get(t))
+        if good.any():
+            label[good],score[good] = relabelled(q[good], classes, bundle.thresholds.get(t), bundle.prior.get(t))
         label[score < bundle.abstain.get(t, 0)] = None
         part = pd.DataFrame({"path": list(map(printable, df["path"])), "target": t, "label": label, "score": score})
         part[names] = np.nan
@@ -89,20 +90,24 @@ def load_predictions(
     "Read a table of predictions as it was made. Raises `OceanError`."
     path = _out_path(path)
     if not path.is_file(): raise OceanError(f"{path}: no such file")
-    try: df = pd.read_parquet(path) if path.suffix.lower() == ".parquet" else pd.read_csv(path, dtype={c: str for c in _TEXT}, keep_default_na=False, na_values=[""])
+    text = {"dtype": {c: str for c in _TEXT}, "keep_default_na": False, "na_values": [""]}
+    try: df = pd.read_parquet(path) if path.suffix.lower() == ".parquet" else pd.read_csv(path, **text)
     except (ValueError, OSError) as e: raise OceanError(f"{path}: can't be read as a table ({str(e).strip()})") from e
-    if missing := [c for c in ("path", "target", "label", "score") if c not in df]: raise OceanError(f"{path}: is no table of predictions, it has no column {', '.join(missing)}")
+    if missing := [c for c in ("path", "target", "label", "score") if c not in df]:
+        raise OceanError(f"{path}: is no table of predictions, it has no column {', '.join(missing)}")
     return _texts(df)
 
 def _out_path(path):
     "A path with a suffix that can be written"
     path = Path(path)
-    if path.suffix.lower() not in (".csv", ".parquet"): raise OceanError(f"{path}: predictions are written as .csv or .parquet")
+    if path.suffix.lower() not in (".csv", ".parquet"):
+        raise OceanError(f"{path}: predictions are written as .csv or .parquet")
     return path
 
 def _items_hash(df):
     "What a list of items is known by: paths as given, where they lead, and times"
-    return content_hash([[str(p) for p in df["path"]], [str(p) for p in image_paths(df)], df["time"].astype(str).tolist() if "time" in df else None])
+    return content_hash([[str(p) for p in df["path"]], [str(p) for p in image_paths(df)],
+                         df["time"].astype(str).tolist() if "time" in df else None])
 
 # %% ../../nbs/43_infer.predict.ipynb #781be81a
 class _Run:
@@ -111,8 +116,12 @@ class _Run:
         self.out,self.plan = _out_path(out),plan
         self.record = self.out.with_name(self.out.name + ".run.json")
         parts = self.parts()
-        if not resume and self.out.exists(): raise OceanError(f"{self.out}: exists already; remove it, choose another name, or pass resume=True to go on with it")
-        if not resume and parts: raise OceanError(f"{parts[0].parent}: an unfinished run towards {self.out.name} is there; pass resume=True to go on with it, or remove {self.out.name}.part-*")
+        if not resume and self.out.exists():
+            raise OceanError(f"{self.out}: exists already; remove it, choose another name, or pass resume=True to go "
+                             "on with it")
+        if not resume and parts:
+            raise OceanError(f"{parts[0].parent}: an unfinished run towards {self.out.name} is there; pass "
+                             f"resume=True to go on with it, or remove {self.out.name}.part-*")
         if parts or self.out.exists(): self._check()
         else: self._note()
 
@@ -125,21 +134,26 @@ class _Run:
 
     def _check(self):
         "Raise `OceanError` if what is there was made by another model, or of other items."
-        if not self.record.is_file(): raise OceanError(f"{self.out}: exists, but {self.record.name}, which tells what it was made of, does not; remove it or choose another name")
+        if not self.record.is_file():
+            raise OceanError(f"{self.out}: exists, but {self.record.name}, which tells what it was made of, does not; "
+                             "remove it or choose another name")
         there = self._noted()
         if differs := [k for k in ("model", "items") if there.get(k) != self.plan[k]]:
-            raise OceanError(f"{self.out}: was begun with other {' and '.join(differs)}; resume with the same, or choose another name")
+            raise OceanError(f"{self.out}: was begun with other {' and '.join(differs)}; resume with the same, or "
+                             "choose another name")
         self.plan = there
 
     def _noted(self):
         "What the record says; one that a full disk cut short says nothing, and what it stood for can't be known."
         try:
             there = json.loads(self.record.read_text(encoding="utf-8"))
-            if not all(isinstance(there[k], int) and there[k] > 0 for k in ("bs", "part_rows")): raise ValueError("bs and part_rows must be numbers above 0")
+            if not all(isinstance(there[k], int) and there[k] > 0 for k in ("bs", "part_rows")):
+                raise ValueError("bs and part_rows must be numbers above 0")
             return there
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as e:
             name = self.out.name
-            raise OceanError(f"{self.record}: can't be read as the record of a run ({type(e).__name__}: {e}); remove {name}, {name}.run.json and {name}.part-* and begin anew, or choose another name") from e
+            raise OceanError(f"{self.record}: can't be read as the record of a run ({type(e).__name__}: {e}); remove "
+                             f"{name}, {name}.run.json and {name}.part-* and begin anew, or choose another name") from e
 
 # %% ../../nbs/43_infer.predict.ipynb #9e2babf3
 @patch
@@ -200,7 +214,8 @@ def _tables(bundle, df, bs, workers, cache, part_rows, progress, have=lambda k: 
             if have(k): bar.update(len(numbers)); continue
             if cache is not None:
                 rows = _with_cache(df.iloc[numbers.start:numbers.stop], cache, bundle.geometry)
-                read.cached[numbers.start:numbers.stop],read.errors[numbers.start:numbers.stop] = rows["cached"],rows["error"]
+                part = slice(numbers.start, numbers.stop)
+                read.cached[part],read.errors[part] = rows["cached"],rows["error"]
             yield k,_predict_part(bundle, df, read, numbers, bs, workers, bar)
 
 # %% ../../nbs/43_infer.predict.ipynb #43de0001
@@ -228,21 +243,24 @@ def predict(self:Bundle,
     progress:bool=True, # Show a progress bar?
     part_rows:int=2000, # Items a part
     decide:str|dict|None=None, # How one class is chosen: "balanced" or "likely"; by default as the bundle was saved
-)->pd.DataFrame: # Predictions: `path` as given, `target`, `label`, `score`, `p_<class>`..., `error`, and for frames `time` in seconds
-    "What the network sees in each item; one that can't be read has a row with `error`. Raises `OceanError` for nothing to predict, or an `out` that is taken or of another run."
-    for name,value,least in (("bs", bs, 1), ("part_rows", part_rows, 1), ("num_workers", 0 if num_workers is None else num_workers, 0)):
+)->pd.DataFrame: # Predictions: path, target, label, score, p_<class>..., error; for frames time in seconds
+    "What the network sees in each item; an unreadable one has a row with `error`. Raises `OceanError`, as if `out` is taken."
+    for name,value,least in (("bs", bs, 1), ("part_rows", part_rows, 1),
+                             ("num_workers", 0 if num_workers is None else num_workers, 0)):
         if value < least: raise OceanError(f"{name}={value}: must be {least} or more")
     if resume and out is None: raise OceanError("resume=True needs out=, the file of the run to go on with")
     if decide is not None: self = self.deciding(decide)
     df = list_items(items, every_s)
-    make = partial(_tables, self, df, workers=default_workers(len(df)) if num_workers is None else num_workers, cache=cache, progress=progress)
+    make = partial(_tables, self, df, workers=default_workers(len(df)) if num_workers is None else num_workers,
+                   cache=cache, progress=progress)
     if out is None: table = pd.concat([t for _,t in make(bs=bs, part_rows=part_rows)], ignore_index=True)
     else:
         said = {"model": self.identity, "items": _items_hash(df), "count": len(df), "bs": bs, "part_rows": part_rows}
         run = _Run(out, said, resume)
         if not run.out.exists():
             bs,part_rows = run.plan["bs"],run.plan["part_rows"]
-            for k,t in make(bs=bs, part_rows=part_rows, have=lambda k: run.part(k).exists()): _write(t, run.part(k), header=k == 0)
+            for k,t in make(bs=bs, part_rows=part_rows, have=lambda k: run.part(k).exists()):
+                _write(t, run.part(k), header=k == 0)
             run.finish(-(-len(df)//part_rows))
         run.clean()
         table = load_predictions(run.out)
@@ -263,8 +281,8 @@ class _LoaderBundle(Bundle):
 def _learner_bundle(learn, thresholds, calibration, decide):
     "A learner in memory, as something that predicts. Raises `OceanError` for what can't be asked."
     if not hasattr(learn, "dls") or not hasattr(learn, "model"):
-        raise OceanError(f"predictions are made by a bundle or a fastai learner, not by a {type(learn).__name__}; for a network "
-                         "alone make a Learner, or save it as a bundle and load that")
+        raise OceanError(f"predictions are made by a bundle or a fastai learner, not by a {type(learn).__name__}; for "
+                         "a network alone make a Learner, or save it as a bundle and load that")
     if getattr(learn.dls, "geometry", None) is not None:
         out = learner_bundle(learn, thresholds, calibration, decide)
         check_view(learn, out)
@@ -279,20 +297,23 @@ def _learner_bundle(learn, thresholds, calibration, decide):
 def predict_table(
     model, # A learner made by `ocean_learner`, any fastai learner whose loaders have a vocab, or a `Bundle`
     items, # Anything that `list_items` takes
-    thresholds:dict|None=None, # {target: {class: probability}} for multi-label targets; 0.5, or the bundle's own, by default
+    thresholds:dict|None=None, # {target: {class: probability}} for multi-label targets; 0.5 or the bundle's own by default
     calibration:dict|None=None, # What `calibrate` gave; by default raw scores, or the bundle's own
-    decide:str|dict|None=None, # How one class is chosen: "balanced" or "likely"; by default "balanced" after class weights
+    decide:str|dict|None=None, # How one class is chosen, "balanced" or "likely"; "balanced" after class weights by default
     **kwargs, # As for `Bundle.predict`, but for `out` and `resume`
 )->pd.DataFrame: # Predictions
-    "What a network sees in each item. Raises `OceanError` as `Bundle.predict` does, or for a learner that shows its network something else in validation."
+    "What a network sees in each item. Raises `OceanError` as `Bundle.predict` does."
     if {"out", "resume"} & set(kwargs):
-        raise OceanError("predict_table keeps its table in memory; to write in parts and resume, save the learner as a bundle first")
+        raise OceanError("predict_table keeps its table in memory; to write in parts and resume, save the learner as "
+                         "a bundle first")
     if isinstance(model, Bundle):
         if thresholds is not None or calibration is not None:
             changed = {"thresholds": thresholds, "calibration": calibration}
-            model = Bundle(model.model, {**model.config, **{k: v for k,v in changed.items() if v is not None}}, model.folder)
+            model = Bundle(model.model, {**model.config, **{k: v for k,v in changed.items() if v is not None}},
+                           model.folder)
         return model.predict(items, decide=decide, **kwargs)
-    bundle,modes = _learner_bundle(model, thresholds, calibration, decide),{m: m.training for m in model.model.modules()}
+    bundle,modes = _learner_bundle(model, thresholds, calibration, decide),{m: m.training
+                                                                            for m in model.model.modules()}
     model.model.eval()
     try: return bundle.predict(items, **kwargs)
     finally:

@@ -21,7 +21,8 @@ from fastcore.basics import listify
 from ..core import SEED, OceanError, renamed
 from ..data.loaders import OceanDataLoaders
 from ..data.splits import save_split
-from ..evaluate.calibration import apply_temperature, calibrate, plot_reliability
+from ..evaluate.calibration import apply_temperature, calibrate
+from ..evaluate.reliability import plot_reliability
 from ..evaluate.thresholds import choose_thresholds, cooccurrence, plot_cooccurrence
 from ..evaluate.report import figure_of, plot_history
 from ..explain.localize import fit_threshold

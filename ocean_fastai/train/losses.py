@@ -72,7 +72,7 @@ class MaskedBCELoss(nn.Module):
         weight=None, # C weights; None for all 1
         thresh:float=.5, # Probability from which a class counts as present
         pos_weight=None, # C weights of presences; None for all 1
-        reduction:str="mean", # "mean" over all known labels, or "none": a loss for each row, the mean over its known labels
+        reduction:str="mean", # "mean" over all known labels, or "none": for each row, the mean over its own
     ):
         super().__init__()
         self.thresh,self.reduction = thresh,reduction
@@ -91,7 +91,8 @@ class MaskedBCELoss(nn.Module):
         logits,labels = (o.as_subclass(torch.Tensor).float() for o in (logits, labels))
         known = ~torch.isnan(labels)
         labels = torch.where(known, labels, 0.)
-        each = F.binary_cross_entropy_with_logits(logits, labels, self.weight, reduction="none", pos_weight=self.pos_weight)
+        each = F.binary_cross_entropy_with_logits(logits, labels, self.weight, reduction="none",
+                                                  pos_weight=self.pos_weight)
         weight = known*(1. if self.weight is None else self.weight)
         if self.pos_weight is not None: weight = weight*(1 + (self.pos_weight - 1)*labels)
         return (each*known).sum(dim),weight.sum(dim)
@@ -272,10 +273,10 @@ def logit_shift(
 # %% ../../nbs/30_train.losses.ipynb #2e7df0be
 def ocean_loss(
     dls, # `OceanDataLoaders`: its manifest's training part gives the weights
-    weighted:bool|str=True, # Weigh classes inverse to their frequency? "pos" weighs the presences of multi-label classes by `pos_weights` instead
-    balance:dict|str|None=None, # How much each of several targets counts: {target: number}, "uncertainty" to learn it, or None for all 1
+    weighted:bool|str=True, # Weigh classes inverse to their frequency? "pos" for `pos_weights` of multi-label classes
+    balance:dict|str|None=None, # How much each target counts: {target: number}; "uncertainty": learnt; None: all 1
 )->nn.Module: # What `Learner` takes as `loss_func`
-    "Cross-entropy of one class an image, masked binary cross-entropy of several, their sum for several targets. Raises `OceanError`."
+    "Cross-entropy, for several classes an image masked binary cross-entropy; summed over targets. Raises `OceanError`."
     if not isinstance(weighted, bool) and weighted != "pos":
         raise OceanError(f"weighted={weighted!r}: choose True, False or 'pos'")
     def weights(f, t): return torch.tensor(f(dls.manifest, t, dls.targets[t]).to_numpy(), dtype=torch.float32)
@@ -287,6 +288,7 @@ def ocean_loss(
         return kind(weight=weights(class_weights, t).to(dls.device) if weighted else None)
     if len(dls.targets) > 1: out = TargetsLoss(dls.targets, {t: loss(t) for t in dls.targets}, balance)
     elif balance is not None:
-        raise OceanError(f"balance={balance!r}: there is one target alone, {next(iter(dls.targets))}, and nothing to balance")
+        raise OceanError(f"balance={balance!r}: there is one target alone, {next(iter(dls.targets))}, and "
+                         "nothing to balance")
     else: out = loss(next(iter(dls.targets)))
     return out.to(dls.device) if isinstance(out, nn.Module) else out

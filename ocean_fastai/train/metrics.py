@@ -38,8 +38,10 @@ def _per_class(score, preds, targs):
 
 def _mean(values): return np.nan if np.isnan(values).all() else float(np.nanmean(values))
 
-def _average_precision(preds, targs): return _mean(_per_class(skm.average_precision_score, preds.numpy(), targs.numpy()))
-def _macro_f1_multi(preds, targs): return _mean(_per_class(lambda t, p: skm.f1_score(t, p > .5, zero_division=0), preds.numpy(), targs.numpy()))
+def _average_precision(preds, targs):
+    return _mean(_per_class(skm.average_precision_score, preds.numpy(), targs.numpy()))
+def _macro_f1_multi(preds, targs):
+    return _mean(_per_class(lambda t, p: skm.f1_score(t, p > .5, zero_division=0), preds.numpy(), targs.numpy()))
 
 # %% ../../nbs/31_train.metrics.ipynb #d6e24c4a
 def average_precision():
@@ -58,20 +60,24 @@ def _of_slice(preds, targs, part, multi, score):
     known = ~targs.isnan().any(1)
     return score(targs[known].argmax(1).numpy(), preds[known].argmax(1).numpy()) if known.any() else np.nan
 
-def _balanced(targs, preds): return skm.recall_score(targs, preds, labels=np.unique(targs), average="macro", zero_division=0)
+def _balanced(targs, preds):
+    return skm.recall_score(targs, preds, labels=np.unique(targs), average="macro", zero_division=0)
 
 def _target_metrics(target, part, multi):
     "The metrics of one target among several."
-    scores = {"average_precision": _average_precision, "macro_f1": _macro_f1_multi} if multi else {"balanced_accuracy": _balanced, "macro_f1": _macro_f1}
-    return [AccumMetric(partial(_of_slice, part=part, multi=multi, score=f), name=f"{target}_{name}", flatten=False) for name,f in scores.items()]
+    if multi: scores = {"average_precision": _average_precision, "macro_f1": _macro_f1_multi}
+    else: scores = {"balanced_accuracy": _balanced, "macro_f1": _macro_f1}
+    return [AccumMetric(partial(_of_slice, part=part, multi=multi, score=f), name=f"{target}_{name}", flatten=False)
+            for name,f in scores.items()]
 
 # %% ../../nbs/31_train.metrics.ipynb #63286535
 def default_metrics(
     dls, # `OceanDataLoaders`
 )->list: # fastai metrics
-    "Balanced accuracy, macro F1 and accuracy, or for a multi-label target average precision and macro F1; of several targets those of each."
+    "Balanced accuracy, macro F1, accuracy; multi-label: average precision, macro F1; those of each of several targets."
     if len(dls.targets) > 1:
         ends = np.cumsum([len(cs) for cs in dls.targets.values()]).tolist()
-        return [m for t,end in zip(dls.targets, ends) for m in _target_metrics(t, slice(end - len(dls.targets[t]), end), t in dls.multilabel)]
+        parts = {t: slice(end - len(dls.targets[t]), end) for t,end in zip(dls.targets, ends)}
+        return [m for t,part in parts.items() for m in _target_metrics(t, part, t in dls.multilabel)]
     if any(target in dls.multilabel for target in dls.targets): return [average_precision(), macro_f1_multi()]
     return [balanced_accuracy(), macro_f1(), accuracy]
