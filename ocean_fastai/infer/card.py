@@ -245,8 +245,9 @@ def model_card(
     view = f"the central {crop[0]:.1%} of the width and {crop[1]:.1%} of the height" if crop else "the whole picture"
     named = " and ".join(f"`{t}`" for t in config["targets"])
     figures = [(k, f"{v:.4g}" if isinstance(v, float) else v) for k,v in config["training"]["figures"].items()]
+    chosen = (config["training"]["fit"] or {}).get("by") != "fit" # fastai's own fits keep the last epoch
     flatter = ("\n\nValidation images also chose the best epoch, so figures on them are somewhat too good; "
-               "those of images that had no part in it are to be trusted more.")
+               "those of images that had no part in it are to be trusted more.") if chosen else ""
     sections = [
         ("", f"A `{config['architecture']}` network that names {named} in an image." + _label_text(config)),
         ("Classes", _class_table(config)),
