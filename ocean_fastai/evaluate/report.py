@@ -237,8 +237,8 @@ def _sections(preds, df, target, prefix, groups, n_boot, seed, n_examples)->list
 def _choice_text(prior, target)->str:
     "Why a label isn't always the likeliest class, where labels were chosen over shares; empty elsewhere."
     if not (prior or {}).get(target): return ""
-    return ("\n\nA label isn't always the likeliest class: it is the one whose probability is highest over its share of "
-            "the training images (decide=\"balanced\"), so that rare classes are found as readily as common ones.")
+    return ("\n\nA label isn't always the likeliest class: it is the one whose probability is highest over its share "
+            "of the training images (decide=\"balanced\"), so that rare classes are found as readily as common ones.")
 
 def _about_examples(attrs, right)->str:
     "Which examples are shown, in words."

@@ -484,7 +484,7 @@ def save_calibrated(
     folder, # Must not exist yet, or be empty
     calibration:dict, # What `calibrate` gave, for some of its targets or all
 )->Path: # `folder`
-    "Write a bundle with another calibration. Raises `BundleError` if that doesn't fit, `OceanError` if `folder` is taken."
+    "Write a bundle with another calibration. Raises `BundleError` if it can't be, `OceanError` if `folder` is taken."
     fits = {**(bundle.config.get("calibration") or {}), **check_calibration(calibration, bundle.targets,
                                                                             bundle.multilabel)}
     config = {k: v for k,v in bundle.config.items() if k != "checksums"} | {"calibration": json_values(fits)}
