@@ -224,7 +224,8 @@ def _sections(preds, df, target, prefix, groups, n_boot, seed, n_examples)->list
     cm,table = confusion(preds, df, target, summary.attrs["multi"]),match_truth(preds, df, target, groups)
     shown = classes if classes["note"].any() else classes.drop(columns="note")
     plot = figure_of(plot_confusion(cm)),"Confusion: counts, and shares as colors"
-    out = [(f"{prefix}Scores", _explained(classes, summary), _readable(summary)),
+    explained = _explained(classes, summary) + _choice_text(preds.attrs.get("prior"), target)
+    out = [(f"{prefix}Scores", explained, _readable(summary)),
            (f"{prefix}Classes", _SUPPORT, shown), (f"{prefix}Confusion", _mixed_up(cm), plot)]
     for right in (True, False) if n_examples else ():
         rows = _examples(table, right, n_examples).assign(color=_RIGHT if right else _WRONG)
@@ -232,6 +233,12 @@ def _sections(preds, df, target, prefix, groups, n_boot, seed, n_examples)->list
         if rows.empty: out.append((heading, "There is none.", None))
         else: out.append((heading, _about_examples(table.attrs, right), _sheet(rows)))
     return out
+
+def _choice_text(prior, target)->str:
+    "Why a label isn't always the likeliest class, where labels were chosen over shares; empty elsewhere."
+    if not (prior or {}).get(target): return ""
+    return ("\n\nA label isn't always the likeliest class: it is the one whose probability is highest over its share "
+            "of the training images (decide=\"balanced\"), so that rare classes are found as readily as common ones.")
 
 def _about_examples(attrs, right)->str:
     "Which examples are shown, in words."

@@ -93,7 +93,7 @@ def _model_args(
 def learner_targets(
     learn, # A fastai learner
 )->tuple: # {target: [class]}, and the names of the multi-label targets
-    "What a learner's outputs mean, from `dls.targets` or fastai's own `dls.vocab`. Raises `OceanError` where neither is known."
+    "What a learner's outputs mean, from `dls.targets` or fastai's `dls.vocab`. Raises `OceanError` without either."
     dls = getattr(learn, "dls", None)
     if targets := getattr(dls, "targets", None):
         return {t: list(map(str, cs)) for t,cs in targets.items()},list(getattr(dls, "multilabel", None) or ())
@@ -105,7 +105,7 @@ def learner_targets(
     return {"label": list(map(str, vocab))},["label"] if "BCE" in func else []
 
 def _normalization(learn):
-    "Mean and standard deviation of a learner's input: its own, those of its loaders' `Normalize`, or 0 and 1 where there is none."
+    "Mean and standard deviation of a learner's input: its own, its loaders', or 0 and 1."
     norm = getattr(learn, "norm", None)
     if norm is None:
         steps = getattr(getattr(learn.dls, "valid", None), "after_batch", None)
@@ -158,9 +158,9 @@ def learner_config(
     thresholds:dict|None=None, # {target: {class: probability}} for multi-label targets; 0.5 by default
     figures:dict|None=None, # {what was measured: number}; by default what validation said of the best epoch
     calibration:dict|None=None, # What `calibrate` gave
-    decide:str|dict|None=None, # How one class is chosen, "balanced" or "likely", for a target alone as a dict; by default "balanced" after class weights
+    decide:str|dict|None=None, # "balanced" or "likely", also {target: rule}; default "balanced" after class weights
 )->dict: # What `config.json` says, but for the checksums
-    "All that must be known to use a learner's network. Raises `BundleError` for a model that isn't timm's or doesn't fit its classes."
+    "All that must be known to use a learner's network. Raises `BundleError`, as for a model that isn't timm's."
     missing = [a for a in ("model", "dls") if getattr(learn, a, None) is None]
     missing += [f"dls.{a}" for a in ("targets", "geometry") if not missing and getattr(learn.dls, a, None) is None]
     if missing: raise BundleError(f"this learner has no {', '.join(missing)}; make it with ocean_learner")
@@ -185,7 +185,7 @@ def learner_bundle(
     decide:str|dict|None=None, # As in `learner_config`
     geometry:Geometry|None=None, # How images are prepared; by default as the loaders' `geometry` says
 ): # A `Bundle` that shares the learner's network
-    "A learner's network with all that is needed to predict with it, in memory. Raises `OceanError` where that isn't known."
+    "A learner's network with all that is needed to predict with it. Raises `OceanError` where that isn't known."
     if geometry is None and getattr(getattr(learn, "dls", None), "geometry", None) is None:
         raise BundleError("this learner's loaders don't say how they crop and squish (dls.geometry); make them with "
                           "OceanDataLoaders")
@@ -262,9 +262,9 @@ def save_bundle(
     figures:dict|None=None, # {what was measured: number} for the card; by default what validation said of these weights
     localization:dict|None=None, # What `fit_threshold` gave, for `localize`
     calibration:dict|None=None, # What `calibrate` gave, for `predict`
-    decide:str|dict|None=None, # How one class is chosen: "balanced" or "likely"; by default "balanced" after class weights
+    decide:str|dict|None=None, # How one class is chosen: "balanced" or "likely"; default "balanced" after weights
 )->Path: # `folder`
-    "Write a learner's network as a bundle. Raises `BundleError` for a learner that can't be one, `OceanError` if `folder` is taken."
+    "Write a learner's network as a bundle. Raises `BundleError` if it can't be one, `OceanError` if `folder` is taken."
     if isinstance(learn, Bundle): config = _changed_config(learn, thresholds, notes, figures, calibration, decide)
     else: config = learner_config(learn, thresholds, figures, calibration, decide)
     state = {k: v.detach().cpu().contiguous() for k,v in learn.model.state_dict().items()}
@@ -291,7 +291,7 @@ def save_bundle(
     return Path(folder)
 
 def _unshifted(model, state, shift):
-    "The last layer's bias without what class weights added to it. Raises `BundleError` for a network without such a bias."
+    "The last layer's bias without what class weights added to it. Raises `BundleError` where there is none."
     head = model.get_classifier()
     name = next((k for k,m in model.named_modules() if m is head), "") + ".bias"
     if name not in state or len(state[name]) != len(shift):
@@ -414,7 +414,7 @@ def probabilities(self:Bundle,
 def ranked(self:Bundle,
     logits:torch.Tensor, # What the network gives
 )->torch.Tensor: # As many numbers; of each target the highest one is that of the class it puts first
-    "What one class of a target is chosen by: its probability, or where labels are balanced that over its share in training."
+    "What one class of a target is chosen by: its probability, or for balanced labels that over its share."
     p = self.probabilities(logits)
     for t,shares in self.prior.items(): p[t] = p[t]/p[t].new_tensor([s or 1. for s in shares.values()])
     return torch.cat(list(p.values()), 1)
@@ -484,7 +484,7 @@ def save_calibrated(
     folder, # Must not exist yet, or be empty
     calibration:dict, # What `calibrate` gave, for some of its targets or all
 )->Path: # `folder`
-    "Write a bundle with another calibration. Raises `BundleError` for one that doesn't fit, `OceanError` if `folder` is taken."
+    "Write a bundle with another calibration. Raises `BundleError` if it can't be, `OceanError` if `folder` is taken."
     fits = {**(bundle.config.get("calibration") or {}), **check_calibration(calibration, bundle.targets,
                                                                             bundle.multilabel)}
     config = {k: v for k,v in bundle.config.items() if k != "checksums"} | {"calibration": json_values(fits)}

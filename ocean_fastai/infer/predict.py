@@ -244,7 +244,7 @@ def predict(self:Bundle,
     part_rows:int=2000, # Items a part
     decide:str|dict|None=None, # How one class is chosen: "balanced" or "likely"; by default as the bundle was saved
 )->pd.DataFrame: # Predictions: path, target, label, score, p_<class>..., error; for frames time in seconds
-    "What the network sees in each item; an unreadable one has a row with `error`. Raises `OceanError`, as if `out` is taken."
+    "What the network sees in each item; unreadable ones have an `error`. Raises `OceanError`, as if `out` is taken."
     for name,value,least in (("bs", bs, 1), ("part_rows", part_rows, 1),
                              ("num_workers", 0 if num_workers is None else num_workers, 0)):
         if value < least: raise OceanError(f"{name}={value}: must be {least} or more")
@@ -297,9 +297,9 @@ def _learner_bundle(learn, thresholds, calibration, decide):
 def predict_table(
     model, # A learner made by `ocean_learner`, any fastai learner whose loaders have a vocab, or a `Bundle`
     items, # Anything that `list_items` takes
-    thresholds:dict|None=None, # {target: {class: probability}} for multi-label targets; 0.5 or the bundle's own by default
+    thresholds:dict|None=None, # {target: {class: probability}} for multi-label targets; default 0.5 or the bundle's own
     calibration:dict|None=None, # What `calibrate` gave; by default raw scores, or the bundle's own
-    decide:str|dict|None=None, # How one class is chosen, "balanced" or "likely"; "balanced" after class weights by default
+    decide:str|dict|None=None, # How one class is chosen, "balanced" or "likely"; default "balanced" after class weights
     **kwargs, # As for `Bundle.predict`, but for `out` and `resume`
 )->pd.DataFrame: # Predictions
     "What a network sees in each item. Raises `OceanError` as `Bundle.predict` does."
