@@ -227,5 +227,5 @@ def weights_fingerprint(
     for name in sorted(state):
         tensor = state[name].detach().cpu().contiguous()
         found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        found.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy())
     return found.hexdigest()
