@@ -202,7 +202,7 @@ def _shares(part, groups):
 def _line(df, keep, unit, by, names, taken):
     "One line that tells how a manifest was split"
     info,counts = df.attrs["split"],df["split"].value_counts()
-    asked = {p: share for p,share in taken if abs(info["shares"].get(p, 0) - share)*len(df) > 1}
+    asked = {p: share for p,share in taken if f"{info['shares'].get(p, 0):.0%}" != f"{share:.0%}"}
     parts = [f"{p} {counts[p]} rows ({share:.0%}" + (f" where {asked[p]:.0%} was asked for" if p in asked else "")
              + (f", {info['n_groups'][p]} groups)" if unit else ")") for p,share in info["shares"].items()]
     alone = int((cell_texts(df[unit]) == "").sum()) if unit else 0
