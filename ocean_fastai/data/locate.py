@@ -9,11 +9,9 @@ __all__ = ['find_image', 'image_folders', 'locate_images']
 
 # %% ../../nbs/18_data.locate.ipynb #f0180002
 import os
-import unicodedata
-from functools import lru_cache
 from pathlib import Path
 
-from ..core import BoxError
+from ..core import BoxError, find_file
 from .manifest import few
 
 # %% ../../nbs/18_data.locate.ipynb #f0180007
@@ -24,26 +22,8 @@ def find_image(
     "An image by its name, or one that differs only in slashes, in case of the suffix, or in how accents are composed."
     for n in dict.fromkeys((name, name.replace("\\", "/"))):
         if os.path.isfile(os.path.join(folder, n)): return n
-    place,base = os.path.split(name.replace("\\", "/"))
-    found = _names_in(os.path.join(folder, place)).get(_name_key(base), ())
-    return os.path.join(place, found[0]).replace(os.sep, "/") if len(found) == 1 else None
-
-def _name_key(name):
-    "What a file's name has in common with its other spellings"
-    stem,suffix = os.path.splitext(unicodedata.normalize("NFC", name))
-    return stem + suffix.lower()
-
-def _names_in(folder):
-    "The files in a folder by what their names have in common with other spellings"
-    try: return _listed_names(os.path.abspath(folder), os.stat(folder).st_mtime_ns)
-    except (OSError, ValueError): return {}
-
-@lru_cache(64)
-def _listed_names(folder, changed):
-    "The same; `changed` is the folder's time of change"
-    out = {}
-    for name in sorted(os.listdir(folder)): out.setdefault(_name_key(name), []).append(name)
-    return out
+    file = find_file(Path(folder)/name.replace("\\", "/"))
+    return os.path.relpath(file, folder).replace(os.sep, "/") if file and file.is_file() else None
 
 # %% ../../nbs/18_data.locate.ipynb #f0180009
 def image_folders(

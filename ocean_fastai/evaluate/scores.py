@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from ..core import SEED, ManifestError, OceanError
-from ..data.manifest import PSEUDO, SPLIT_NAMES, cell_texts, image_paths, is_multilabel, label_matrix
+from ..data.manifest import PSEUDO, cell_texts, image_paths, is_multilabel, label_matrix, split_parts
 from ..data.splits import group_column, group_numbers
 from .bootstrap import (bootstrap, class_mean, images_judged, interval_notes, interval_of,
     interval_text, resampled_groups, summed, weighted_average_precision)
@@ -71,7 +71,7 @@ def _check_once(names, keys, table):
 
 def _n_train(df):
     "How many images belong to the training part, as far as the manifest has a column `split`."
-    return int((cell_texts(df["split"]).str.lower().map(SPLIT_NAMES) == "train").sum()) if "split" in df else 0
+    return int((split_parts(df) == "train").sum())
 
 # %% ../../nbs/61_evaluate.scores.ipynb #713e7e5e
 def _unjudged(rows, df, where, target, classes)->dict:

@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..core import OceanError
+from ..train.models import evaluating
 
 # %% ../../nbs/51_explain.gradcam.ipynb #aeb69fe2
 @contextmanager
@@ -23,14 +24,11 @@ def undisturbed(
     model, # A torch network
 ):
     "Within the block: evaluation mode, no parameter asks for a gradient; afterwards all is as before, gradients too"
-    modes = {m: m.training for m in model.modules()}
     params = [(p, p.requires_grad, p.grad) for p in model.parameters()]
     try:
-        model.eval()
         for p,_,_ in params: p.requires_grad_(False)
-        yield
+        with evaluating(model): yield
     finally:
-        for module,mode in modes.items(): module.training = mode
         for p,asks,grad in params:
             p.requires_grad_(asks)
             p.grad = grad

@@ -14,7 +14,6 @@ import math
 import platform
 import shutil
 import warnings
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -33,7 +32,7 @@ from ..images import open_image
 from .card import (CARD, CONFIG, FORMAT_VERSION, WEIGHTS, check_calibration, check_config,
                                      check_decide,
                                      check_prior, check_thresholds, json_values, model_card, unknown_args)
-from ..train.models import weights_fingerprint
+from ..train.models import evaluating, weights_fingerprint
 
 # %% ../../nbs/41_infer.bundle.ipynb #a8107323
 def _data_summary(
@@ -193,15 +192,6 @@ def learner_bundle(
                                 **json_values(_known(learn, thresholds, calibration, decide))})
 
 # %% ../../nbs/41_infer.bundle.ipynb #ec011813
-@contextmanager
-def _in_eval(model):
-    "Within the block `model` is in evaluation mode; afterwards each of its layers is as before."
-    modes = {m: m.training for m in model.modules()}
-    model.eval()
-    try: yield model
-    finally:
-        for module,mode in modes.items(): module.training = mode
-
 @torch.no_grad()
 def _check_same(
     model, # The learner's network
@@ -211,7 +201,7 @@ def _check_same(
     "Raise `BundleError` unless both give the same features and logits for noise, but for rounding."
     w,h = saved.geometry.size
     x = torch.randn(1, 3, h, w, generator=torch.Generator().manual_seed(0)).to(saved.device)
-    with _in_eval(model):
+    with evaluating(model):
         for step in ("forward_features", "forward"): # The logits of a classifier that hasn't learnt yet are all zero
             if not hasattr(model, step): continue
             a,b = (getattr(m, step)(x) for m in (model, saved.model))

@@ -28,6 +28,7 @@ from ..images import cache_images
 from ..geometry import Geometry
 from .bundle import Bundle, check_view, learner_bundle, learner_targets
 from .items import Reader, default_workers, is_video, list_items, read_ahead
+from ..train.models import evaluating
 
 # %% ../../nbs/43_infer.predict.ipynb #e50d9818
 def relabelled(
@@ -312,9 +313,5 @@ def predict_table(
             model = Bundle(model.model, {**model.config, **{k: v for k,v in changed.items() if v is not None}},
                            model.folder)
         return model.predict(items, decide=decide, **kwargs)
-    bundle,modes = _learner_bundle(model, thresholds, calibration, decide),{m: m.training
-                                                                            for m in model.model.modules()}
-    model.model.eval()
-    try: return bundle.predict(items, **kwargs)
-    finally:
-        for module,mode in modes.items(): module.training = mode
+    bundle = _learner_bundle(model, thresholds, calibration, decide)
+    with evaluating(model.model): return bundle.predict(items, **kwargs)

@@ -23,7 +23,7 @@ from ..data.boxes import check_boxes
 from ..data.manifest import check_manifest, few, image_paths
 from ..data.sources import manifest_from_csv
 from ..data.splits import save_split, split_hash
-from ..evaluate.boxes import wsol_report
+from ..evaluate.boxes import boxes_report, wsol_scores
 from ..evaluate.calibration import calibrate as fit_calibration
 from ..evaluate.compare import check_metric, planned, plot_comparison, share_to_judge
 from ..evaluate.compare import compare as compare_runs
@@ -304,7 +304,8 @@ def score(
         classes=classes and listify(classes), groups=groups, images=images and os.path.abspath(images)))
     with writing(out),atomic_folder(out) as folder:
         about = f"{boxes}, judged by {truth}."
-        table = wsol_report(found, true, df, folder/"report.html", f"Boxes: {Path(boxes).stem}", about, groups)
+        table = wsol_scores(found, true, df, groups)
+        boxes_report(found, true, df, folder/"report.html", f"Boxes: {Path(boxes).stem}", about, groups, scores=table)
         table.to_csv(folder/"wsol.csv", index=False)
         save_note(folder, note, status="finished", finished=now())
     for r in table[table["measure"] == "box_acc_v2"].to_dict("records"):
