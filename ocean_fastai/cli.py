@@ -295,7 +295,7 @@ _RESUMED = ("synth", "train", "compare", "predict", "localize")
 
 @_patient()
 def main(
-    argv=None, # Words after `ocean-fastai`; by default those of this process
+    argv:list|None=None, # Words after `ocean-fastai`; by default those of this process
 )->int: # Exit code
     "The command `ocean-fastai`. Raises `SystemExit` for words that it doesn't understand."
     args = vars(parser().parse_args(argv))

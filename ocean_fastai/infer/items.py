@@ -14,6 +14,7 @@ import threading
 import warnings
 from bisect import bisect_left
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -235,7 +236,7 @@ def read_ahead(
     numbers, # Row numbers
     workers:int, # Threads; 0 reads when asked
     wait:int, # Results that may wait
-    in_order=None, # Row number -> is it read by one thread, after those before it? By default as `read.in_order`
+    in_order:Callable|None=None, # Row number -> is it read by one thread, in order? By default as `read.in_order`
 ):
     "What `read` gives for each of `numbers`, in order, read ahead by threads; frames of videos by one of them."
     if not workers: yield from map(read, numbers); return

@@ -26,7 +26,8 @@ from ..core import OceanError, atomic_path, content_hash, printable, renamed
 from ..data.manifest import image_paths
 from ..images import cache_images
 from ..geometry import Geometry
-from .bundle import Bundle, check_view, learner_bundle, learner_targets
+from .bundle import Bundle, learner_bundle
+from .config import check_view
 from .items import Reader, default_workers, is_video, list_items, read_ahead
 from ..train.models import evaluating
 
@@ -139,7 +140,8 @@ class _Run:
             raise OceanError(f"{self.out}: exists, but {self.record.name}, which tells what it was made of, does not; "
                              "remove it or choose another name")
         there = self._noted()
-        if differs := [k for k in ("model", "items") if there.get(k) != self.plan[k]]:
+        names = {"model": "model or settings of it", "items": "items", "tta": "tta"}
+        if differs := [name for k,name in names.items() if there.get(k) != self.plan.get(k)]:
             raise OceanError(f"{self.out}: was begun with other {' and '.join(differs)}; resume with the same, or "
                              "choose another name")
         self.plan = there
@@ -180,16 +182,17 @@ def clean(self:_Run):
 
 # %% ../../nbs/44_infer.predict.ipynb #df961e02
 @torch.inference_mode()
-def _scores(bundle, pixels):
-    "Probabilities, N x all classes, of N arrays of H x W x 3 bytes"
-    p = bundle.probabilities(bundle.model(bundle.batch(pixels)))
-    return torch.cat(list(p.values()), 1).cpu().numpy()
+def _scores(bundle, pixels, tta):
+    "Probabilities, N x all classes, of N arrays of H x W x 3 bytes; with `tta` the mean of each and its mirror image"
+    x = bundle.batch(pixels)
+    p = [torch.cat(list(bundle.probabilities(bundle.model(view)).values()), 1) for view in (x, x.flip(-1))[:1 + tta]]
+    return torch.stack(p).mean(0).cpu().numpy()
 
-def _predict_part(bundle, df, read, numbers, bs, workers, bar):
+def _predict_part(bundle, df, read, numbers, bs, workers, bar, tta):
     "The predictions of the items `numbers` of `df`"
     p,times,errors,batch = np.full((len(numbers), bundle.config["num_classes"]), np.nan, np.float32),[],[],{}
     def flush():
-        if batch: p[list(batch)] = _scores(bundle, list(batch.values()))
+        if batch: p[list(batch)] = _scores(bundle, list(batch.values()), tta)
         batch.clear()
     for k,(pixels,t,error) in enumerate(read_ahead(read, numbers, workers, 2*bs + workers)):
         if pixels is not None: batch[k] = pixels
@@ -206,7 +209,7 @@ def _with_cache(df, cache, geometry):
     done = cache_images(df[still], cache, geometry, progress=False)[["cached", "error"]]
     return df.join(done)
 
-def _tables(bundle, df, bs, workers, cache, part_rows, progress, have=lambda k: False):
+def _tables(bundle, df, bs, workers, cache, part_rows, progress, tta, have=lambda k: False):
     "The predictions of each part, but of those that are there already; yields number and table"
     read = Reader(df, bundle.geometry)
     parts = [range(i, min(i + part_rows, len(df))) for i in range(0, len(df), part_rows)]
@@ -217,33 +220,22 @@ def _tables(bundle, df, bs, workers, cache, part_rows, progress, have=lambda k: 
                 rows = _with_cache(df.iloc[numbers.start:numbers.stop], cache, bundle.geometry)
                 part = slice(numbers.start, numbers.stop)
                 read.cached[part],read.errors[part] = rows["cached"],rows["error"]
-            yield k,_predict_part(bundle, df, read, numbers, bs, workers, bar)
-
-# %% ../../nbs/44_infer.predict.ipynb #43de0001
-@patch
-def deciding(self:Bundle,
-    decide:str|dict, # "balanced" or "likely", or {target: one of them}
-)->Bundle: # The same network
-    "The bundle with another way to choose one class. Raises `BundleError` where that can't be."
-    if not isinstance(decide, dict): decide = {t: decide for t in self.targets if t not in self.multilabel}
-    config = {**self.config, "decide": {**self.decide, **decide}}
-    out = type(self)(self.model, config, self.folder)
-    out.__dict__.update({k: v for k,v in self.__dict__.items() if k not in out.__dict__})
-    return out
+            yield k,_predict_part(bundle, df, read, numbers, bs, workers, bar, tta)
 
 # %% ../../nbs/44_infer.predict.ipynb #d8a3e780
 @patch
 def predict(self:Bundle,
     items, # Anything that `list_items` takes
     bs:int=32, # Images a batch
-    num_workers:int=None, # Threads that read images; by default one a processor, at most 8
-    out=None, # A .csv or .parquet file to write in parts; None keeps all in memory
+    num_workers:int|None=None, # Threads that read images; by default one a processor, at most 8
+    out:str|Path|None=None, # A .csv or .parquet file to write in parts; None keeps all in memory
     resume:bool=False, # Go on with what a killed run left of `out`
-    cache=None, # Folder for the cropped, squished images, for when the same ones are predicted again
+    cache:str|Path|None=None, # Folder for the cropped, squished images, for when the same ones are predicted again
     every_s:float=1., # Seconds between the frames of a video
     progress:bool=True, # Show a progress bar?
     part_rows:int=2000, # Items a part
     decide:str|dict|None=None, # How one class is chosen: "balanced" or "likely"; by default as the bundle was saved
+    tta:bool=False, # Mean of each image's probabilities and those of its mirror image? Takes twice the time
 )->pd.DataFrame: # Predictions: path, target, label, score, p_<class>..., error; for frames time in seconds
     "What the network sees in each item; unreadable ones have an `error`. Raises `OceanError`, as if `out` is taken."
     for name,value,least in (("bs", bs, 1), ("part_rows", part_rows, 1),
@@ -253,10 +245,11 @@ def predict(self:Bundle,
     if decide is not None: self = self.deciding(decide)
     df = list_items(items, every_s)
     make = partial(_tables, self, df, workers=default_workers(len(df)) if num_workers is None else num_workers,
-                   cache=cache, progress=progress)
+                   cache=cache, progress=progress, tta=tta)
     if out is None: table = pd.concat([t for _,t in make(bs=bs, part_rows=part_rows)], ignore_index=True)
     else:
         said = {"model": self.identity, "items": _items_hash(df), "count": len(df), "bs": bs, "part_rows": part_rows}
+        if tta: said["tta"] = True
         run = _Run(out, said, resume)
         if not run.out.exists():
             bs,part_rows = run.plan["bs"],run.plan["part_rows"]
@@ -288,7 +281,6 @@ def _learner_bundle(learn, thresholds, calibration, decide):
         out = learner_bundle(learn, thresholds, calibration, decide)
         check_view(learn, out)
         return out
-    learner_targets(learn)
     plain = learner_bundle(learn, thresholds, calibration, decide, Geometry())
     out = _LoaderBundle(learn.model, plain.config)
     out.learn = learn
