@@ -151,10 +151,11 @@ def check_view(
     own = getattr(dls, "geometry", None) is not None # else what their transforms do is read off them
     far = .01 if own else .05*ours.std() # fastai's own pixels differ a little
     if ours.shape == theirs.shape and (ours - theirs.to(ours.device, ours.dtype)).abs().mean() < far: return
-    steps = [f for name in ("after_item", "before_batch", "after_batch")*own
+    steps = [f for name in ("after_item", "before_batch", "after_batch")
              for f in getattr(getattr(dls.valid, name), "fs", ())]
     odd = [type(f).__name__ for f in steps if type(f).__name__ not in _FORMAL and getattr(f, "split_idx", None) != 0]
-    what = ", ".join(dict.fromkeys(odd)) or "another normalization or size, or a function of your own that opens or changes it"
+    what = own and ", ".join(dict.fromkeys(odd)) or ("another normalization or size, or a function of your own that "
+                                                     "opens or changes it")
     raise BundleError(f"in validation this learner sees its images through {what}, and a bundle would show it "
                       f"{bundle.geometry} and the normalization alone; give the loaders size= and crop= instead, and "
                       "transforms that change pixels only with split_idx=0, for training")

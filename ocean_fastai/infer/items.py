@@ -140,7 +140,9 @@ def list_items(
     if isinstance(source, pd.DataFrame): df = source
     elif isinstance(source, (str, Path)): df = _items_at(source)
     else: df = _items_of([source] if isinstance(source, (Image.Image, np.ndarray)) else list(source))
-    if not len(df): raise OceanError("there is nothing to predict: no image was given")
+    if not len(df):
+        where = f"{printable(source)}: " if isinstance(source, (str, Path)) else ""
+        raise OceanError(f"{where}there is nothing to predict: no image was given")
     paths = image_paths(df)
     df = df.drop(columns=_taken(df)).reset_index(drop=True)
     if not any(map(is_video, df["path"])): return df.drop(columns="time", errors="ignore")

@@ -127,7 +127,8 @@ def parted(
         return load_split(df[~df["path"].astype(str).isin(note.get("unreadable", []))], frozen, targets),note
     for target in targets: _check_learnable(target, df[target].dropna())
     groups = options.get("groups", options.get("by", "auto"))
-    df = split_frames(df, options["valid"], options.get("test", 0.), groups=groups, stratify=targets, seed=options["seed"])
+    df = split_frames(df, options["valid"], options.get("test", 0.), groups=groups, stratify=targets,
+                      seed=options["seed"])
     if not (df["split"] == "valid").any():
         raise OceanError("no image is left to validate on; give a share with --valid, such as 0.2")
     geometry = Geometry(options["crop"], options["size"], options.get("value_range"))

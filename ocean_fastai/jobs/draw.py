@@ -97,7 +97,7 @@ _ABOUT = ("On {} images of {} videos of which the model has seen no frame, predi
 _EXAMPLES = {"right": "Where the model was right and most sure, one frame a video:",
              "wrong": "Where it was wrong and most sure. These are worth the longest look:"}
 _TRAINING = {"offline": "A {0} pretrained on ImageNet: {1} epochs of its classifier alone, {2} of the whole network.",
-             "none": "A {0} from random weights, {2} epochs. With pretrained weights, as for real images, far fewer do."}
+             "none": "A {0} from random weights, {2} epochs. With pretrained weights far fewer do, on real images."}
 _CONFUSION = "Rows are the truth, columns the model's answers; the color is the share of the row."
 
 def _demo_result(df, home, plan):

@@ -218,7 +218,7 @@ def _ended(run, how):
 def train(
     data, # A folder of class folders, a manifest file (.csv, .parquet), or a COCO file (.json)
     out, # Folder of the run; must not exist, or be empty
-    target:str|list|None=None, # Columns to learn; default `label` for a folder, `elements` for COCO, a table's only candidate
+    target:str|list|None=None, # Columns to learn; default `label` of a folder, `elements` of COCO, a table's only one
     classes:list|None=None, # The classes allowed, in order, of COCO those to keep; by default those found
     arch:str|None=None, # Any network of timm; by default that of `init`, else resnet34
     weights="hub", # To start from: a file, "hub", or "none"
