@@ -56,11 +56,9 @@ _OPTIONS = {  # What means the same in every command that has it
                    "frame away (default: all of it)"),
     "--groups": dict(default="auto", metavar="auto|none|COLUMN", help="what is kept together: a column, none for "
                      "single images, or auto: the columns split, group or video, else single images"),
-    "--valid": dict(type=float, metavar="SHARE", default=.2,
-                    help="share of the images for validation, without a split"),
+    "--valid": dict(type=float, metavar="SHARE", default=.2, help="share of images to validate on, without a split"),
     "--test": dict(type=float, metavar="SHARE", help="share of the images to judge on at the end, without a split"),
-    "--seed": dict(type=int, metavar="N", default=SEED,
-                   help="of all that is left to chance: split, weights, augmentation"),
+    "--seed": dict(type=int, metavar="N", default=SEED, help="of what is left to chance: split, weights, augmentation"),
     "--arch": dict(metavar="NAME", help="any network of timm"),
     "--weights": dict(default="hub", metavar="FILE|hub|none", help="to start from: a file, timm's own, or random ones"),
     "--head-epochs": dict(type=int, metavar="N", default=8, help="epochs of the classifier alone, at most"),
@@ -70,8 +68,9 @@ _OPTIONS = {  # What means the same in every command that has it
                         help="share of the answers that is to be right: an image whose score is too low for that gets "
                         "no label, of several labels those that are so sure (default: every image gets one)"),
     "--every-s": dict(type=float, metavar="SECONDS", default=1., help="seconds between the frames of a video"),
-    "--num-workers": dict(type=int, metavar="N",
-                          help="threads or processes that read images (default: as fits the work)"),
+    "--num-workers": dict(type=int, metavar="N", help="threads or processes that read images (default: as fits)"),
+    "--value-range": dict(type=_names, metavar="LOW,HIGH", help="numbers of black and white in images of neither 8 nor "
+                          "full 16 bits, as --value-range=-60,0; kept in the model (default: such are refused)"),
     "--device": dict(metavar="cpu|cuda", help="where the network runs (default: CUDA where there is one)"),
     "--resume": dict(action="store_true", help="go on with what was stopped; give the same options again")}
 _OLD = {"--groups": "--by"}  # Words of earlier versions, still taken
@@ -147,7 +146,7 @@ def _train_command(commands):
         "as there: one half, or what gives the best F1 on the validation images")
     arg("--seed")
     arg("--refit", action="store_true", help="train once more on all images; scores stay those of before")
-    arg("--num-workers", "--resume")
+    arg("--value-range", "--num-workers", "--resume")
 
 # %% ../nbs/99_cli.ipynb #f234d35a
 _SETTINGS = '{"small": {"size": 256}, "unweighted": {"weighted": false}}'
@@ -159,8 +158,7 @@ def _compare_command(commands):
         "labels.csv --target floor --candidates recipes.json --seeds 5 --out recipes",
         "labels.csv --target floor --candidates recipes.json --seeds 5 --out recipes --resume"])
     arg("data")
-    arg("--out", required=True, metavar="DIR", help="folder to make: comparison.csv, report.html, split.csv, runs/, "
-        "...")
+    arg("--out", required=True, metavar="DIR", help="folder to make: comparison.csv, report.html, ...")
     arg("--target", "--images")
     arg("--arch", action="append", help="a network of timm that takes part; given once for each")
     arg("--candidates", metavar="FILE", help=f"further models as JSON, a name with its settings: {_SETTINGS}")
@@ -172,7 +170,7 @@ def _compare_command(commands):
     arg("--metric", metavar="NAME", help="balanced_accuracy, macro_f1, accuracy or mean_average_precision (default: "
         "the first, for several labels an image the last)")
     arg("--baseline", metavar="NAME", help="the model that the others are compared with (default: the first)")
-    arg("--seed", "--resume")
+    arg("--seed", "--value-range", "--num-workers", "--device", "--resume")
 
 # %% ../nbs/99_cli.ipynb #c8e8dbc6
 def _use_commands(commands):
@@ -184,6 +182,8 @@ def _use_commands(commands):
     arg("--out", required=True, metavar="FILE", help="table to write, .csv or .parquet")
     arg("--images", "--every-s", "--bs")
     arg("--cache", metavar="DIR", help="folder to keep the scaled images in, for another time (default: none)")
+    arg("--decide", metavar="balanced|likely", help="how one class an image is chosen (default: as in training)")
+    arg("--tta", action="store_true", help="mean over each image and its mirror image; takes twice the time")
     arg("--num-workers", "--device", "--resume")
     arg = _command(commands, "localize", "find where a model's classes are in images: boxes, and pictures of them", [
         "debris-model/bundle dive/ --out found",
@@ -295,7 +295,7 @@ _RESUMED = ("synth", "train", "compare", "predict", "localize")
 
 @_patient()
 def main(
-    argv=None, # Words after `ocean-fastai`; by default those of this process
+    argv:list|None=None, # Words after `ocean-fastai`; by default those of this process
 )->int: # Exit code
     "The command `ocean-fastai`. Raises `SystemExit` for words that it doesn't understand."
     args = vars(parser().parse_args(argv))

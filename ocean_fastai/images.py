@@ -40,7 +40,7 @@ class _NoPixels(ValueError):
     "Numbers that are no picture until someone names their range"
     def __init__(self, what):
         super().__init__(f"can't be read as pixels: {what}; open it with value_range=(lowest, highest), "
-                         "the numbers that are black and white, or save it as 8 or 16 bit first")
+                         "the numbers of black and white (train --value-range=LOW,HIGH), or save it as 8 or 16 bit")
 
 def _is_deep(
     im:Image.Image, # Opened, not yet decoded

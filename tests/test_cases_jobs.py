@@ -45,6 +45,64 @@ def test_evaluate_without_an_image_that_can_be_read(tiny, tiny_bundle, tmp_path)
     assert "none of the 24 images could be read" in refused("evaluate", tiny_bundle, tmp_path/"torn.csv", "--out", tmp_path/"e")
     assert not (tmp_path/"e").exists()
 
+TWO = ["--target", "floor", "--arch", "test_resnet", "--arch", "mobilenetv2_035", "--seeds", "1", *TINY[4:]]
+COMMANDS = {"train": ["TABLE", *TINY], "compare": ["TABLE", *TWO], "split": ["TABLE", "--target", "floor"], "predict": ["BUNDLE", "TABLE"], "localize": ["BUNDLE", "TABLE"],
+            "evaluate": ["BUNDLE", "TABLE"], "calibrate": ["BUNDLE", "TABLE"], "pseudo-label": ["BUNDLE", "TABLE"], "score": ["TABLE", "TABLE"], "convert": ["TABLE", "--format", "yolo"]}
+FILES = {"split": "out.csv", "predict": "out.csv", "pseudo-label": "out.csv"}
+
+def leaves_nothing(command, table, bundle, tmp_path):
+    "What a command says that is refused, and leaves no file."
+    words = [{"TABLE": table, "BUNDLE": bundle}.get(word, word) for word in COMMANDS[command]]
+    before = set(tmp_path.rglob("*"))
+    said = refused(command, *words, "--out", tmp_path/FILES.get(command, "out"))
+    assert set(tmp_path.rglob("*")) == before
+    return said
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_table_without_a_row(tiny_bundle, tmp_path, command):
+    (tmp_path/"empty.csv").write_text("path,floor,label,x0,y0,x1,y1,score\n")
+    assert "empty.csv" in leaves_nothing(command, tmp_path/"empty.csv", tiny_bundle, tmp_path)
+
+@pytest.mark.parametrize("command", ["train", "compare", "predict", "localize", "evaluate", "calibrate", "pseudo-label"])
+def test_a_table_without_an_image_that_can_be_read(tiny_bundle, tmp_path, command):
+    rows = [f"{i}.jpg,{floor},{'valid' if i % 3 else 'train'}" for i,floor in enumerate(["sandy", "muddy", "reef", ""]*6)]
+    (tmp_path/"torn.csv").write_text("path,floor,split\n" + "\n".join(rows) + "\n")
+    for i in range(24): (tmp_path/f"{i}.jpg").write_bytes(b"torn")
+    said = leaves_nothing(command, tmp_path/"torn.csv", tiny_bundle, tmp_path)
+    assert ".jpg" in said and "not an image" in said
+
+def test_images_of_another_range(tiny, tmp_path):
+    "Decibels, which are numbers below 0: refused with the option that reads them, and then the model knows."
+    df = pd.read_csv(tiny)[["path", "floor", "video"]]
+    for i,path in enumerate(df.path):
+        grey = np.asarray(Image.open(tiny.parent/path).convert("L"), np.float32)
+        Image.fromarray(grey/255*40 - 50).save(tmp_path/f"{i}.tif")
+    df.assign(path=[f"{i}.tif" for i in range(len(df))]).to_csv(tmp_path/"decibels.csv", index=False)
+    said = refused("train", tmp_path/"decibels.csv", *TINY, "--out", tmp_path/"run")
+    assert "--value-range=LOW,HIGH" in said
+    assert "value_range" in refused("train", tmp_path/"decibels.csv", *TINY, "--value-range=5", "--out", tmp_path/"run")
+    ok("train", tmp_path/"decibels.csv", *TINY, "--value-range=-50,-10", "--out", tmp_path/"run")
+    note = json.loads((tmp_path/"run"/"run.json").read_text())
+    assert "--value-range=-50,-10" in note["command"]
+    assert json.loads((tmp_path/"run"/"bundle"/"config.json").read_text())["geometry"]["value_range"] == [-50, -10]
+    assert "24 of 24 images predicted" in ok("predict", tmp_path/"run"/"bundle", tmp_path/"decibels.csv", "--out", tmp_path/"p.csv")[0]
+
+def test_predict_mirrored_and_by_another_rule(tiny, tiny_bundle, tmp_path):
+    tables = {}
+    for name,more in {"plain": [], "tta": ["--tta"], "likely": ["--decide", "likely"]}.items():
+        ok("predict", tiny_bundle, tiny, *more, "--out", tmp_path/f"{name}.csv")
+        tables[name] = pd.read_csv(tmp_path/f"{name}.csv")
+    names = [c for c in tables["plain"] if c.startswith("p_")]
+    assert np.allclose(tables["likely"][names], tables["plain"][names]) and not np.allclose(tables["tta"][names], tables["plain"][names], atol=1e-5)
+    assert tables["likely"].label.tolist() == tables["likely"][names].idxmax(axis=1).str[2:].tolist()
+    assert "was begun with other tta" in refused("predict", tiny_bundle, tiny, "--tta", "--resume", "--out", tmp_path/"plain.csv")
+    assert "was begun with other model or settings of it" in refused("predict", tiny_bundle, tiny, "--decide", "likely", "--resume", "--out", tmp_path/"plain.csv")
+    assert "choose balanced or likely" in refused("predict", tiny_bundle, tiny, "--decide", "rarest", "--out", tmp_path/"q.csv")
+
+def test_compare_takes_workers_and_a_device(tiny, tmp_path):
+    ok("compare", tiny, *TWO, "--num-workers", "0", "--device", "cpu", "--out", tmp_path/"two")
+    assert "is finished" in ok("compare", tiny, *TWO, "--num-workers", "1", "--out", tmp_path/"two", "--resume")[0]
+
 def test_one_image_a_batch(tiny, tmp_path):
     assert "--bs 1: batch norm needs two images a batch at this size (32x32)" in refused("train", tiny, *TINY, "--bs", "1", "--out", tmp_path/"run")
     assert not (tmp_path/"run").exists()

@@ -181,7 +181,7 @@ def test_help_tells_of_every_option(home):
 def test_demo_leaves_a_page(home, monkeypatch):
     "The demo in little: fewer and smaller images, one epoch."
     from ocean_fastai.jobs import draw as demo
-    monkeypatch.setattr(demo, "_DEMO", {"n": 48, "size": (96, 54), "videos": 24, "arch": "mobilenetv2_035", "input": "32", "epochs": 1})
+    monkeypatch.setattr(demo, "_DEMO", {"n": 48, "size": (96, 54), "videos": 24, "arch": "mobilenetv2_035", "weights": "none", "input": "32", "epochs": (0, 1)})
     out,_ = ok("demo", "--out", home/"demo")
     assert str(home/"demo"/"demo.html") in out and "on unseen videos" in out
     page = (home/"demo"/"demo.html").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..core import ManifestError, OceanError
-from ..data.manifest import PERSON, PSEUDO, cell_texts, label_matrix, split_parts
+from ..data.manifest import PERSON, PSEUDO, cell_texts, few, label_matrix, split_parts
 from ..evaluate.calibration import calibrate
 from ..infer.bundle import Bundle, learner_targets
 from ..infer.predict import predict_table
@@ -80,6 +80,15 @@ def _calibrated(model, df, targets):
     fit = calibrate(model, target=None)
     return lambda rows, progress: predict_table(model, rows, calibration=fit, progress=progress)
 
+def _check_read(preds):
+    "Warn of images that can't be read. Raises `OceanError` if not one can."
+    errors = preds.drop_duplicates("path").set_index("path")["error"]
+    bad = errors.dropna()
+    if bad.empty: return
+    named = few(f"{path}: {error}" for path,error in bad.items())
+    if len(bad) == len(errors): raise OceanError(f"none of the {len(bad)} images could be read: {named}")
+    warnings.warn(f"{len(bad)} of {len(errors)} images could not be read, and stay without a label: {named}")
+
 def _filled(model, df, targets, threshold, progress):
     "One round: the manifest with its empty training cells filled, and what was done to each target."
     part,predict,said,out = _parts(df),_calibrated(model, df, targets),{},df.copy()
@@ -89,6 +98,7 @@ def _filled(model, df, targets, threshold, progress):
     if not wanted.any():
         raise OceanError(f"no training row has an empty cell in {', '.join(targets)}; there is nothing to fill")
     preds = predict(rows, progress=progress)
+    _check_read(preds)
     for t,(classes,multi) in targets.items():
         mine = preds[preds["target"] == t].set_index(rows.index)
         fill = rows.index[(~known[t] & (part == "train"))[df.index.get_indexer(rows.index)]]

@@ -200,11 +200,12 @@ def from_manifest(cls:OceanDataLoaders,
     item_tfms=None, # Further fastai transforms of one picture, in training alone
     batch_tfms=None, # Further fastai transforms of a batch, in training alone
     progress:bool=True, # Print how the data was split, and show a bar while images are cached?
+    value_range:tuple|None=None, # Numbers that are black and white, for images of other than 8 or full 16 bits
 )->OceanDataLoaders: # Loaders `train` and `valid`; rows whose split is `test` are in neither
     "Loaders of a manifest's labelled rows. Raises `OceanError` (`ManifestError`, `SplitError`, `AugmentError`)."
     made = {k: v for k,v in locals().items() if k not in ("cls", "df")}
     if bs is not None and bs < 1: raise OceanError(f"bs={bs}: a batch holds at least one image")
-    geometry,tfms = Geometry(crop, parse_size(size)),_aug_tfms(augs) + listify(item_tfms)
+    geometry,tfms = Geometry(crop, parse_size(size), value_range),_aug_tfms(augs) + listify(item_tfms)
     df,targets,multilabel = _rows_to_learn(df, target, classes, multi, folder, progress)
     df = split_frames(df, valid=valid, groups=groups, stratify=list(targets), seed=seed, progress=progress)
     df = df.drop(columns=["cached", "error"], errors="ignore")

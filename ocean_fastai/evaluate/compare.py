@@ -215,7 +215,7 @@ def _run(df, rows, name, plan, seed, out):
     "A run's predictions and seconds: trained, or read from `out`. Raises `OceanError` for one of other settings there."
     if out is None: return _train_one(df, rows, plan, seed)
     file = Path(out)/f"{name} seed {seed}.csv"
-    settings = {k: _as_text(v) for k,v in sorted(plan["settings"].items())}
+    settings = {k: _as_text(v) for k,v in sorted(plan["settings"].items()) if k not in ("num_workers", "device")}
     note = {"target": plan["target"], "settings": settings, "split": split_hash(df, plan["target"]), "seed": seed}
     note,record = json.loads(json.dumps(note)),file.with_suffix(".json")
     if file.exists() and record.exists():

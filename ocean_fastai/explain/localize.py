@@ -17,8 +17,9 @@ from ..core import OceanError, printable
 from ..data.boxes import BOX_COLUMNS, IOUS, box_ious, true_pairs
 from ..data.manifest import few
 from .heatmaps import MIX, SCALES, check_mix, heat_boxes, heat_parts, mixed, otsu, seen_images
-from .network import check_unlearnt, known_network, network_bundle, target_part
+from .network import known_network, network_bundle, target_part
 from ..data.splits import check_apart
+from ..infer.config import check_unlearnt
 from ..infer.items import list_items
 
 # %% ../../nbs/54_explain.localize.ipynb #555d8a78

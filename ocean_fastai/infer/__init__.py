@@ -3,7 +3,7 @@
 `from ocean_fastai.infer import load_bundle` gives a whole bundle, with `predict`, and loads no fastai."""
 from importlib import import_module
 
-_HOMES = {"bundle": ("Bundle", "learner_config", "load_bundle", "save_bundle"), "items": ("list_items",),
+_HOMES = {"bundle": ("Bundle", "load_bundle", "save_bundle"), "config": ("learner_config",), "items": ("list_items",),
           "predict": ("load_predictions", "predict_table")}
 __all__ = sorted(name for names in _HOMES.values() for name in names)
 

@@ -152,8 +152,7 @@ def check_config(
         raise BundleError(f"{where}: multilabel names {', '.join(map(repr, sorted(odd)))}, which is no target")
     _check_numbers(config, where)
     if not timm.is_model(config["architecture"]):
-        raise BundleError(f"{where}: timm {timm.__version__} has no network {config['architecture']!r}; "
-                          "is it of a newer timm?")
+        raise BundleError(f"{where}: timm {timm.__version__} has no network {config['architecture']!r}; upgrade timm")
     return config
 
 def _check_classes(config, where):

@@ -9,6 +9,7 @@ __all__ = ['pseudo_label']
 
 # %% ../../nbs/97_jobs.annotate.ipynb #bbaf6dfb
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -46,12 +47,12 @@ def pseudo_label(
     bundle, # Folder of a trained model
     manifest, # A manifest file (.csv, .parquet); a target's column may be absent
     out, # Manifest to write
-    target=None, # Targets to fill; by default all of the model's
+    target:str|list|None=None, # Targets to fill; by default all of the model's
     threshold:float=.9, # Calibrated probability that is sure enough
     valid:float=.2, # Share of the labelled images for validation, where the manifest has no `split`
     groups:str="auto", # What stays together in that split
-    images=None, # Folder that relative paths start at; by default that of the file
-    device:str=None, # "cpu", "cuda", ...; by default CUDA where there is one
+    images:str|Path|None=None, # Folder that relative paths start at; by default that of the file
+    device:str|None=None, # "cpu", "cuda", ...; by default CUDA where there is one
 )->pd.DataFrame: # The manifest written
     "Fill a manifest's empty cells with what a model is sure of. Raises `OceanError` for bad input."
     check_free(out, "choose another file with --out")

@@ -56,9 +56,10 @@ def _typed(name, value):
     option = f"--{name.replace('_', '-')}"
     if name in _REPEATED: return [w for o in listify(value) for w in (option, str(o))]
     if isinstance(value, dict): value = [f"{k}={v}" for k,v in value.items()]
-    if isinstance(value, list): return [option, ("x" if name in _TIMES else ",").join(map(str, value))]
-    if name == "weighted": return [option, {True: "yes", False: "no"}.get(value, value)]
-    return [option] if value is True else [option, str(value)]
+    if isinstance(value, list): value = ("x" if name in _TIMES else ",").join(map(str, value))
+    if name == "weighted": value = {True: "yes", False: "no"}.get(value, value)
+    if value is True: return [option]
+    return [f"{option}={value}"] if str(value).startswith("-") else [option, str(value)]
 
 def _words(options):
     "Options as they would be typed."

@@ -34,10 +34,10 @@ from ..train.models import ocean_model
 # %% ../../nbs/91_jobs.data.ipynb #256b1e6e
 def read_labelled(
     data, # A folder of class folders, a manifest file (.csv, .parquet), or a COCO file (.json)
-    target=None, # Targets; by default `label` for a folder, `elements` for COCO, the only candidate of a table
+    target:str|list|None=None, # Targets; default `label` for a folder, `elements` for COCO, a table's only candidate
     groups:str="auto", # A column that the split is made by, which is no target
-    classes=None, # Classes allowed, in order; of COCO, those to keep; any by default
-    images=None, # Folder that relative paths start at; by default that of the file
+    classes:list|None=None, # Classes allowed, in order; of COCO, those to keep; any by default
+    images:str|Path|None=None, # Folder that relative paths start at; by default that of the file
 )->tuple: # The manifest, the targets' names, and the boxes of COCO or None
     "Labelled images from a folder, a table or boxes. Raises `OceanError` for nothing to read, or a choice to make."
     path,names = Path(data),listify(target)
@@ -119,7 +119,7 @@ def parted(
     note:dict, # Its note
     df:pd.DataFrame, # Labelled images
     targets, # Names of the targets
-    options:dict, # The job's: classes, groups, valid, seed, crop, size, and perhaps test, the share to judge on
+    options:dict, # The job's: classes, groups, valid, seed, crop, size, and perhaps test and value_range
 )->tuple: # The images with `split`, and the note, which names those that can't be read and are left out
     "The split of a job: made, or read again from its `split.csv`. Raises `OceanError`."
     df,frozen = check_manifest(df, targets, options.get("classes")),Path(run)/"split.csv"
@@ -127,10 +127,12 @@ def parted(
         return load_split(df[~df["path"].astype(str).isin(note.get("unreadable", []))], frozen, targets),note
     for target in targets: _check_learnable(target, df[target].dropna())
     groups = options.get("groups", options.get("by", "auto"))
-    df = split_frames(df, options["valid"], options.get("test", 0.), groups=groups, stratify=targets, seed=options["seed"])
+    df = split_frames(df, options["valid"], options.get("test", 0.), groups=groups, stratify=targets,
+                      seed=options["seed"])
     if not (df["split"] == "valid").any():
         raise OceanError("no image is left to validate on; give a share with --valid, such as 0.2")
-    df,bad = _readable(df, targets, Path(run)/"cache", Geometry(options["crop"], options["size"]))
+    geometry = Geometry(options["crop"], options["size"], options.get("value_range"))
+    df,bad = _readable(df, targets, Path(run)/"cache", geometry)
     return df,note | {"unreadable": bad}
 
 def _check_learnable(target, labels):
@@ -144,8 +146,8 @@ def _check_learnable(target, labels):
 def split(
     data, # A folder of class folders, a manifest file (.csv, .parquet), or a COCO file (.json)
     out, # Manifest to write, .csv or .parquet
-    target=None, # Targets whose classes are shared out evenly; by default the only one
-    images=None, # Folder that relative paths of a table start at; by default that of the file
+    target:str|list|None=None, # Targets whose classes are shared out evenly; by default the only one
+    images:str|Path|None=None, # Folder that relative paths of a table start at; by default that of the file
     groups:str="auto", # What is kept together: a column, "none", or "auto" for `split`, `group` or `video`
     valid:float=.2, # Share of the images for validation, 0 to 0.5
     test:float=0., # Share of the images for the test, 0 to 0.5
@@ -165,7 +167,7 @@ def split(
 def manifest_with_targets(
     manifest, # A manifest file
     names, # Columns that may be targets
-    images=None, # Folder that relative paths start at; by default that of the file
+    images:str|Path|None=None, # Folder that relative paths start at; by default that of the file
 )->pd.DataFrame: # The manifest
     "A manifest of which only these columns, as far as they are there, hold labels."
     return manifest_from_csv(manifest, images, target=[t for t in names if t in load_manifest(manifest)])
@@ -189,7 +191,7 @@ def recipe(
     weights, # What the network starts from; None or "none" for nothing
     head_epochs:int, # Epochs of the classifier alone, at most
     body_epochs:int, # Epochs of the whole network, at most
-    lr:float=None, # Highest rate of the classifier while the whole network trains; by default as suits the start
+    lr:float|None=None, # Highest rate of the classifier while the whole network trains; by default as suits the start
 )->dict: # Arguments of `fit_transfer`
     "What `fit_transfer` is told: the epochs, and how to start from nothing."
     n = head_epochs + body_epochs
@@ -209,7 +211,7 @@ def check_network(
     arch:str, # A timm name
     weights, # "hub", a file, or "none"
     size, # Width and height of its input, pixels
-    bs:int=None, # Images a batch, at most
+    bs:int|None=None, # Images a batch, at most
 ):
     "Raise `OceanError` for a network that can't be had, or that can't take or learn from images of this size."
     model,x = ocean_model(arch, 2, weights).eval(),torch.zeros(1, 3, size[1], size[0])
@@ -229,7 +231,7 @@ def check_network(
 # %% ../../nbs/91_jobs.data.ipynb #69857e0e
 def read_items(
     items, # A folder, glob, manifest, COCO file (its images), image or video; or several, but one table
-    images=None, # Folder that relative paths of a table start at; by default that of the file
+    images:str|Path|None=None, # Folder that relative paths of a table start at; by default that of the file
     every_s:float=1., # Seconds between the frames of a video
 )->pd.DataFrame: # As `list_items` makes it
     "The images that are named. Raises `OceanError` for a name that leads nowhere, or nothing to look at."
@@ -262,10 +264,10 @@ def _files_at(source):
 def convert(
     source, # Annotations to read: a COCO file, a YOLO or Pascal VOC folder, ...
     out, # File or folder to write; without a suffix it is a folder
-    format:str=None, # Name of the format to write; by default by the suffix of `out`
-    source_format:str=None, # Name of the format to read; by default found out by looking into it
-    images=None, # Folder that image names of `source` start at; by default looked for in the usual places
-    classes=None, # Classes to keep, in this order; by default all
+    format:str|None=None, # Name of the format to write; by default by the suffix of `out`
+    source_format:str|None=None, # Name of the format to read; by default found out by looking into it
+    images:str|Path|None=None, # Folder that image names of `source` start at; by default looked for in the usual places
+    classes:list|None=None, # Classes to keep, in this order; by default all
 )->pd.DataFrame: # Report: `step` (read or write), `n`, `what`
     "Write annotations in another format. Raises `OceanError` for bad input, or an `out` that is taken."
     check_free(out)

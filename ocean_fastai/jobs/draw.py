@@ -8,12 +8,14 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/jobs.draw.html.md"""
 __all__ = ['synth', 'demo']
 
 # %% ../../nbs/98_jobs.draw.ipynb #6903b2b9
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from ..core import WeightsError
 from ..data.augment import variants
 from ..data.manifest import save_manifest
 from ..data.splits import split_frames
@@ -28,12 +30,13 @@ from .data import check_range
 from .prediction import predict
 from .training import train
 from ..synth.dataset import draw_dataset
+from ..train.models import offline_weights
 
 # %% ../../nbs/98_jobs.draw.ipynb #dafb82d0
 def synth(
     out, # Folder to make
     n:int=200, # Images
-    size="512x288", # Of an image: "WIDTHxHEIGHT" or (width, height), pixels
+    size:str|tuple="512x288", # Of an image: "WIDTHxHEIGHT" or (width, height), pixels
     videos:int=20, # Videos that the images are frames of
     seed:int=0, # The same seed draws the same data set
     resume:bool=False, # Go on with a data set that was begun before
@@ -49,7 +52,19 @@ def synth(
     return df
 
 # %% ../../nbs/98_jobs.draw.ipynb #cb2dcb92
-_DEMO = {"n": 600, "size": (192, 108), "videos": 150, "arch": "test_resnet", "input": "128x96", "epochs": 16}
+_DEMO = {"n": 600, "size": (384, 216), "videos": 150, "arch": "tf_efficientnet_lite0", "weights": "offline",
+         "input": "256x224", "epochs": (8, 3)} # of the classifier alone, and of the whole network
+_WITHOUT = {**_DEMO, "size": (192, 108), "arch": "test_resnet", "weights": "none", "input": "128x96", "epochs": (0, 16)}
+
+def _plan():
+    "What the demo does: with pretrained weights where they are installed, else from random ones, and says so."
+    if _DEMO["weights"] != "offline": return _DEMO
+    try: offline_weights(_DEMO["arch"])
+    except WeightsError as e:
+        print(f"{e}. Until then the demo trains a small network from random weights", file=sys.stderr)
+        return _WITHOUT
+    return _DEMO
+
 _IMAGES = ("{} frames of {} synthetic videos, {} x {} pixels, made just now. Four types of floor; water, light, "
            "camera, the ROV's yellow and black frame and what lies about are independent of the floor, so nothing but "
            "the floor itself gives it away. Three videos of each type:")
@@ -59,7 +74,7 @@ _SEEN = ("The central two thirds of the width, without the ROV's frame; each tim
          "(mirrored, turned, shifted), optics (light, contrast, color) and resolution (blur, noise, compression). "
          "First the frame itself:")
 
-def _demo_data(df, home):
+def _demo_data(df, home, plan):
     "The page's sections about the images and their variants."
     first = df.groupby("video").first().reset_index()
     shown = pd.concat([rows.head(3) for _,rows in first.groupby("floor")])
@@ -68,7 +83,7 @@ def _demo_data(df, home):
     counts = counts.swaplevel(axis=1)[["train", "valid", "test"]]
     counts.columns = [" ".join(c) for c in counts.columns]
     videos = contact_sheet([home/"data"/p for p in shown["path"]], shown["floor"] + ", " + shown["video"], cols=3)
-    return [("The images", _IMAGES.format(len(df), df["video"].nunique(), *_DEMO["size"]), videos),
+    return [("The images", _IMAGES.format(len(df), df["video"].nunique(), *plan["size"]), videos),
             ("The split", _SPLIT, counts.reset_index()),
             ("What the network sees in training", _SEEN, contact_sheet([one, *variants(one, "medium", 7)], cols=4,
                 thumb=(160, 135)))]
@@ -81,10 +96,11 @@ _ABOUT = ("On {} images of {} videos of which the model has seen no frame, predi
           "and guessing would score {:.2f}. Intervals: {}.")
 _EXAMPLES = {"right": "Where the model was right and most sure, one frame a video:",
              "wrong": "Where it was wrong and most sure. These are worth the longest look:"}
-_TRAINING = "A {} from random weights, {} epochs. With pretrained weights, as for real images, far fewer do."
+_TRAINING = {"offline": "A {0} pretrained on ImageNet: {1} epochs of its classifier alone, {2} of the whole network.",
+             "none": "A {0} from random weights, {2} epochs. With pretrained weights far fewer do, on real images."}
 _CONFUSION = "Rows are the truth, columns the model's answers; the color is the share of the row."
 
-def _demo_result(df, home):
+def _demo_result(df, home, plan):
     "The page's sections about training and its result on unseen videos, and the main figure."
     test = df[df["split"] == "test"].reset_index(drop=True)
     preds = load_predictions(home/"run"/"test_predictions.csv")
@@ -92,7 +108,8 @@ def _demo_result(df, home):
     history,cm = pd.read_csv(home/"run"/"history.csv"),confusion(preds, test, "floor")
     n_right = np.diag(cm).sum()
     about = _ABOUT.format(len(test), test["video"].nunique(), 1/len(classes), summary.attrs["interval"])
-    sections = [("Training", _TRAINING.format(_DEMO["arch"], len(history)), figure_of(plot_history(history))),
+    trained = _TRAINING[plan["weights"]].format(plan["arch"], *plan["epochs"])
+    sections = [("Training", trained, figure_of(plot_history(history))),
                 ("How good is it?", about, [summary.round(3), classes.drop(columns="note").round(3)]),
                 ("Confusion", _CONFUSION, figure_of(plot_confusion(cm)))]
     for kind,text in _EXAMPLES.items():
@@ -112,15 +129,15 @@ def demo(
 )->Path: # The page
     "Draw, train, evaluate, export and predict, and leave a page about it. Raises `OceanError` if `out` is taken."
     check_free(out, "remove it, or choose another folder with --out")
-    home,began = Path(out),time.time()
-    df = draw_dataset(home/"data", _DEMO["n"], _DEMO["size"], _DEMO["videos"], masks=False, progress=watched())
+    home,began,plan = Path(out),time.time(),_plan()
+    df = draw_dataset(home/"data", plan["n"], plan["size"], plan["videos"], masks=False, progress=watched())
     df = split_frames(df, valid=.2, test=.25, groups="video", stratify="floor")
     save_manifest(df, home/"data"/"floor.csv")
-    train(home/"data"/"floor.csv", home/"run", "floor", arch=_DEMO["arch"], weights="none", size=_DEMO["input"],
-          crop=_CROP,
-          head_epochs=0, body_epochs=_DEMO["epochs"], bs=16)
+    head_epochs,body_epochs = plan["epochs"]
+    train(home/"data"/"floor.csv", home/"run", "floor", arch=plan["arch"], weights=plan["weights"], size=plan["input"],
+          crop=_CROP, head_epochs=head_epochs, body_epochs=body_epochs, bs=16)
     preds = predict(home/"run"/"bundle", home/"data"/"images", home/"predictions.csv")
-    result,score = _demo_result(df, home)
+    result,score = _demo_result(df, home, plan)
     table = preds.head(8).assign(path=[Path(p).name for p in preds["path"].head(8)])
     last = [("The table of predictions", _TABLE.format(home/"predictions.csv"), table.drop(columns="error").round(3)),
             ("With your own images", _OWN.format(home/"run"))]
@@ -128,6 +145,6 @@ def demo(
     interval = f"95 % interval {score['value_low']:.2f} to {score['value_high']:.2f}"
     value = f"Balanced accuracy {score['value']:.2f} on unseen videos"
     line = f"{value} ({interval}; guessing: 0.25), {minutes:.1f} minutes."
-    page = save_page(home/"demo.html", "ocean-fastai: the demo", [*_demo_data(df, home), *result, *last], line)
+    page = save_page(home/"demo.html", "ocean-fastai: the demo", [*_demo_data(df, home, plan), *result, *last], line)
     print(f"{line}\nThe page to look at: {page.resolve()}")
     return page

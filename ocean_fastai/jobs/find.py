@@ -16,11 +16,11 @@ from pathlib import Path, PurePath
 import numpy as np
 import pandas as pd
 from fastcore.basics import listify
-from PIL import Image, ImageDraw
+from PIL import Image
 from tqdm.auto import tqdm
 
 from ..core import OceanError, atomic_path, class_colors, content_hash, printable
-from ..data.boxes import outline_box
+from ..data.boxes import draw_boxes
 from ..data.manifest import few, image_paths
 from ..explain.cam import known_network, target_part
 from ..explain.localize import localize as find_boxes
@@ -39,30 +39,20 @@ WIDEST = 1280  # Pixels of an overlay
 def overlay(
     image, # PIL image, or height x width x 3 bytes
     boxes:pd.DataFrame, # Boxes of this image, perhaps with `mask`
-    classes=None, # Classes to tell apart by colour; by default those of the boxes
+    classes:list|None=None, # Classes to tell apart by color; by default those of the boxes
     widest:int=WIDEST, # Of the picture, pixels
 )->Image.Image: # RGB, no larger than the image
     "An image with its boxes, their classes and scores, and the parts of the map that they were drawn round."
     im = image if isinstance(image, Image.Image) else Image.fromarray(image)
-    colours = class_colors(list(dict.fromkeys([*(classes or ()), *boxes["label"]])))
+    colors = class_colors(list(dict.fromkeys([*(classes or ()), *boxes["label"]])))
     scale = min(1, widest/max(im.size))
     out = im.convert("RGB").resize([max(1, round(n*scale)) for n in im.size], Image.Resampling.LANCZOS, reducing_gap=2)
-    least = max(2, out.width//300)
-    for b in boxes.sort_values("score", na_position="first").to_dict("records"):
-        xyxy = np.array([b[k] for k in ("x0", "y0", "x1", "y1")])*scale
-        if isinstance(mask := b.get("mask"), np.ndarray):
-            l,t,r,d = xyxy.round().astype(int).tolist()
-            soft = Image.fromarray(mask.astype(np.uint8)*90).resize((max(1, r - l), max(1, d - t)))
-            out.paste(Image.new("RGB", soft.size, colours[b["label"]]), (l, t), soft)
-        l,t,*_ = outline_box(out, xyxy, colours[b["label"]], least)
-        draw = ImageDraw.Draw(out)
-        text = b["label"] if pd.isna(b.get("score", None)) else f"{b['label']} {b['score']:.2f}"
-        size = max(11, out.width//60)
-        x0,y0,x1,y1 = draw.textbbox((l, t), text, font_size=size, anchor="lb")
-        down = max(0, -y0 + 1)
-        draw.rectangle((x0 - 2, y0 - 1 + down, x1 + 2, y1 + 1 + down), fill="#10181f")
-        draw.text((l, t + down), text, fill="white", font_size=size, anchor="lb")
-    return out
+    for b in boxes.to_dict("records"):
+        if not isinstance(mask := b.get("mask"), np.ndarray): continue
+        l,t,r,d = np.rint([b[k]*scale for k in ("x0", "y0", "x1", "y1")]).astype(int).tolist()
+        soft = Image.fromarray(mask.astype(np.uint8)*90).resize((max(1, r - l), max(1, d - t)))
+        out.paste(Image.new("RGB", soft.size, colors[b["label"]]), (l, t), soft)
+    return draw_boxes(out, boxes, classes, scale=scale)
 
 # %% ../../nbs/96_jobs.find.ipynb #1387e9ed
 def _threshold(value):
@@ -176,19 +166,19 @@ def localize(
     bundle, # Folder of a trained model
     items, # A folder, a glob, a manifest, a COCO file (its images), an image or a video; or several of them
     out, # Folder to make
-    classes=None, # Classes to find, predicted or not; by default those that the model names in an image
-    target:str=None, # Whose classes; needed where the model has several targets
-    threshold:float|str=None, # "otsu", "fitted", or a part of the map's maximum; by default fitted, else Otsu's
-    tiles:str|tuple=None, # Columns and rows to cut each image into, "6x3" or (6, 3), for small things
-    scales=None, # Input sizes in units of the model's own
+    classes:list|None=None, # Classes to find, predicted or not; by default those that the model names in an image
+    target:str|None=None, # Whose classes; needed where the model has several targets
+    threshold:float|str|None=None, # "otsu", "fitted", or a part of the map's maximum; by default fitted, else Otsu's
+    tiles:str|tuple|None=None, # Columns and rows to cut each image into, "6x3" or (6, 3), for small things
+    scales:list|None=None, # Input sizes in units of the model's own
     resume:bool=False, # Go on with a job that was stopped
-    images=None, # Folder that relative paths of a table start at; by default that of the file
+    images:str|Path|None=None, # Folder that relative paths of a table start at; by default that of the file
     every_s:float=1., # Seconds between the frames of a video
-    mix:float=None, # Part of the class map in the heat map, in [0, 1]; by default the fitted one, else 0.25
-    min_area:float=None, # Smallest part of the map that becomes a box, as a share of the image
-    min_score:float=None, # Boxes with a lower score are left out; by default none
-    num_workers:int=None, # Threads that read images; by default one a processor, at most 8
-    device:str=None, # "cpu", "cuda", ...; by default CUDA where there is one
+    mix:float|None=None, # Part of the class map in the heat map, in [0, 1]; by default the fitted one, else 0.25
+    min_area:float|None=None, # Smallest part of the map that becomes a box, as a share of the image
+    min_score:float|None=None, # Boxes with a lower score are left out; by default none
+    num_workers:int|None=None, # Threads that read images; by default one a processor, at most 8
+    device:str|None=None, # "cpu", "cuda", ...; by default CUDA where there is one
 )->pd.DataFrame: # The boxes
     "Find boxes in images; write tables and pictures. Raises `OceanError`, also if not one image can be read."
     options = dict(classes=classes and listify(classes), target=target, threshold=_threshold(threshold),

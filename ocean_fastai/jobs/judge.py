@@ -55,8 +55,7 @@ def _candidates(arch, candidates, weights, epochs):
     def settings(o):
         start = o["init"] if o.get("init") else o.get("weights", weights)
         fit = recipe(start, o.get("head_epochs", epochs[0]), o.get("body_epochs", epochs[1]))
-        fixed = {k: fit[k] for k in ("head_epochs",
-                                     "body_epochs")}  # from nothing, the epochs of both stages are the second's
+        fixed = {k: fit[k] for k in ("head_epochs", "body_epochs")} # from nothing, both stages' are the second's
         return {"weights": weights, **fit, **o, **fixed}
     return {name: settings(o) for name,o in out.items()}
 
@@ -75,31 +74,35 @@ _OLD = {"low": "value_low", "high": "value_high", "diff_low": "difference_low",
 def compare(
     data, # A folder of class folders, a manifest file (.csv, .parquet), or a COCO file (.json)
     out, # Folder to make
-    target=None, # What to learn, one column or a list of them, as in `train`
-    arch=None, # Networks of timm that take part, a list
-    candidates=None, # Further candidates: {name: settings}, or a JSON file of it
+    target:str|list|None=None, # What to learn, one column or a list of them, as in `train`
+    arch:list|None=None, # Networks of timm that take part, a list
+    candidates:dict|str|Path|None=None, # Further candidates: {name: settings}, or a JSON file of it
     weights="hub", # Where candidates start that don't say otherwise: "hub", a file, or "none"
     size:int|str|tuple=512, # Of the network's input: a number, "WIDTHxHEIGHT" or (width, height), pixels
-    crop:float=None, # Part of the width to keep; by default all of it
+    crop:float|None=None, # Part of the width to keep; by default all of it
     groups:str="auto", # What is kept together in the split, as in `train`
     valid:float=.2, # Share of the images for validation, where there is no split
     test:float=.2, # Share of the images to judge on, where there is no split
     seeds:int=3, # How often each is trained
     head_epochs:int=8, # Epochs of the classifier alone, at most
     body_epochs:int=4, # Epochs of the whole network, at most
-    bs:int=None, # Images a batch, at most
-    metric:str=None, # As `scores` names it; by default balanced_accuracy, or mean_average_precision
-    baseline:str=None, # The candidate that the others are compared with; by default the first
+    bs:int|None=None, # Images a batch, at most
+    metric:str|None=None, # As `scores` names it; by default balanced_accuracy, or mean_average_precision
+    baseline:str|None=None, # The candidate that the others are compared with; by default the first
     seed:int=SEED, # Of the split, and the first of the seeds
     resume:bool=False, # Go on with the comparison in `out`
-    images=None, # Folder that relative paths of a table start at; by default that of the file
+    images:str|Path|None=None, # Folder that relative paths of a table start at; by default that of the file
+    num_workers:int|None=None, # Loader processes; by default none for few images
+    device:str|None=None, # "cpu", "cuda", ...; by default CUDA where there is one
+    value_range:list|tuple|None=None, # Numbers that are black and white, as in `train`
 )->pd.DataFrame: # As `evaluate.compare.compare` makes it
     "Train networks or recipes on one split and say which is better. Raises `OceanError` for bad input."
     named = candidates if candidates is None or isinstance(candidates, dict) else os.path.abspath(candidates)
     options = dict(data=os.path.abspath(data), out=os.path.abspath(out), images=images and os.path.abspath(images),
         target=listify(target), arch=listify(arch), candidates=named, weights=str(weights or "none"),
         size=list(parse_size(size)), crop=crop, groups=groups, valid=valid, test=test, seeds=seeds,
-        head_epochs=head_epochs, body_epochs=body_epochs, bs=bs, metric=metric, baseline=baseline, seed=seed)
+        head_epochs=head_epochs, body_epochs=body_epochs, bs=bs, metric=metric, baseline=baseline, seed=seed,
+        value_range=value_range and list(value_range))
     run,note = Path(out),claimed(out, new_note("compare", options), resume)
     if note["status"] == "finished": return _closing(run, _finished_table(run))
     check_range(seed, options["size"])
@@ -107,6 +110,8 @@ def compare(
     plans = _candidates(arch, candidates, weights, (head_epochs, body_epochs))
     df,targets,_ = read_labelled(data, target, groups, images=images)
     common = dict(size=options["size"], crop=crop, bs=bs, cache=run/"cache")
+    more = dict(value_range=options["value_range"], num_workers=num_workers, device=device)
+    common |= {k: v for k,v in more.items() if v is not None}
     planned(plans, targets, seeds, baseline, metric, seed, **common)
     check_metric(df, targets, metric)
     for o in plans.values():
@@ -168,12 +173,12 @@ def evaluate(
     bundle, # Folder of a trained model
     data, # A manifest file with the model's target or targets, a folder of class folders, or a COCO file
     out, # Folder to make
-    target=None, # The targets to judge; by default all of the model's that these images label
+    target:str|list|None=None, # The targets to judge; by default all of the model's that these images label
     groups:str="auto", # What is kept together in intervals: a column, "none", or "auto", what the model was split by
     bs:int=32, # Images a batch
-    images=None, # Folder that relative paths of a table start at; by default that of the file
-    num_workers:int=None, # Threads that read images; by default one a processor, at most 8
-    device:str=None, # "cpu", "cuda", ...; by default CUDA where there is one
+    images:str|Path|None=None, # Folder that relative paths of a table start at; by default that of the file
+    num_workers:int|None=None, # Threads that read images; by default one a processor, at most 8
+    device:str|None=None, # "cpu", "cuda", ...; by default CUDA where there is one
 )->dict: # The figures, as in `metrics.json`
     "Predict labelled images; write scores, confusion and a page. Raises `OceanError`, also if not one can be read."
     check_free(out)
@@ -208,8 +213,7 @@ def _to_judge(data, model, target=None, images=None):
         raise OceanError(f"--target {odd[0]}: no target of this model; those are {', '.join(model.targets)}")
     if len(names) > 1 and (Path(data).is_dir() or is_coco(data)):
         raise OceanError(f"{data}: labels one target, and the model has {len(names)} ({', '.join(names)}); choose one "
-                         f"with --target, "
-                         "or give a manifest with a column for each that is to be judged")
+                         "with --target, or give a manifest with a column for each that is to be judged")
     if len(names) > 1:
         df = manifest_with_targets(data, names, images)
         targets = labelled_targets(df, names)
@@ -226,12 +230,12 @@ def calibrate(
     bundle, # Folder of a trained model
     data, # Labelled images that trained nothing: a manifest file, a folder of class folders, or a COCO file
     out, # Folder of the new bundle; must not exist, or be empty
-    target=None, # The targets to calibrate; by default all of the model's that these images label
-    precision:float=None, # Share of answers to be right: no label where the model is less sure; None for always one
-    images=None, # Folder that relative paths of a table start at; by default that of the file
+    target:str|list|None=None, # The targets to calibrate; by default all of the model's that these images label
+    precision:float|None=None, # Share of answers to be right: no label where it is less sure; None for always one
+    images:str|Path|None=None, # Folder that relative paths of a table start at; by default that of the file
     bs:int=32, # Images a batch
-    num_workers:int=None, # Threads that read images; by default one a processor, at most 8
-    device:str=None, # "cpu", "cuda", ...; by default CUDA where there is one
+    num_workers:int|None=None, # Threads that read images; by default one a processor, at most 8
+    device:str|None=None, # "cpu", "cuda", ...; by default CUDA where there is one
 )->Path: # The new bundle's folder
     "Fit a model's scores to labelled images, in a new bundle. Raises `OceanError`, also for images that trained it."
     check_free(out)
@@ -248,8 +252,7 @@ def calibrate(
     for t,fit in fits.items():
         low = "" if fit.get("abstain") is None else f", no label below {fit['abstain']:.3f}"
         print(f"{t}: temperature {fit['temperature']:.3g}, calibration error {fit['ece_before']:.3f} before and "
-              f"{fit['ece_after']:.3f} after, "
-              f"on {fit['images']} images{low}")
+              f"{fit['ece_after']:.3f} after, on {fit['images']} images{low}")
     print(f"the model, calibrated anew: {out}")
     return Path(out)
 
@@ -287,9 +290,9 @@ def score(
     boxes, # Boxes to judge, with scores: a table (.csv, .parquet) or a COCO file (.json)
     truth, # True boxes: a COCO file or a table
     out, # Folder to make
-    classes=None, # Classes to judge; by default those of the truth
+    classes:list|None=None, # Classes to judge; by default those of the truth
     groups:str="auto", # What is kept together in intervals: a column of the truth, "none", "auto": group or video
-    images=None, # Folder that relative paths of the truth start at; by default that of its file
+    images:str|Path|None=None, # Folder that relative paths of the truth start at; by default that of its file
 )->pd.DataFrame: # As `wsol_scores` makes it, also in `wsol.csv`
     "Judge boxes against true ones, beside a box in the middle; a table and a page. Raises `OceanError` for bad input."
     check_free(out)

@@ -26,17 +26,19 @@ def predict(
     out, # Table to write, .csv or .parquet
     bs:int=32, # Images a batch
     resume:bool=False, # Go on with predictions that were stopped
-    images=None, # Folder that relative paths of a table start at; by default that of the file
+    images:str|Path|None=None, # Folder that relative paths of a table start at; by default that of the file
     every_s:float=1., # Seconds between the frames of a video
-    cache=None, # Folder for the scaled images, for when the same ones are predicted again
-    num_workers:int=None, # Threads that read images; by default one a processor, at most 8
-    device:str=None, # "cpu", "cuda", ...; by default CUDA where there is one
+    cache:str|Path|None=None, # Folder for the scaled images, for when the same ones are predicted again
+    num_workers:int|None=None, # Threads that read images; by default one a processor, at most 8
+    device:str|None=None, # "cpu", "cuda", ...; by default CUDA where there is one
+    decide:str|None=None, # How one class of an image is chosen: "balanced" or "likely"; by default as in training
+    tta:bool=False, # Mean of each image's probabilities and those of its mirror image? Takes twice the time
 )->pd.DataFrame: # The predictions
     "Predict images and write the table. Raises `OceanError` for bad input, or if not one image can be read."
     model,df = load_bundle(bundle, device),read_items(items, images, every_s)
     with writing(out):
         preds = model.predict(df, bs=bs, num_workers=num_workers, out=out, resume=resume, cache=cache, every_s=every_s,
-                              progress=watched())
+                              progress=watched(), decide=decide, tta=tta)
     try: n_good,n = warn_unreadable(preds, df.attrs.get("folder"))
     except OceanError:
         for name in (f"{out}", f"{out}.run.json"):

@@ -84,7 +84,7 @@ def headlines(
 # %% ../../nbs/92_jobs.results.ipynb #fbbc0a35
 def warn_unreadable(
     preds:pd.DataFrame, # Predictions
-    folder=None, # What relative paths were read against
+    folder:str|None=None, # What relative paths were read against
 )->tuple: # How many images could be read, and how many there are
     "Say on stderr how many images could not be read. Raises `OceanError` if not one could."
     rows = preds[preds["target"] == preds["target"].iloc[0]]
@@ -97,7 +97,7 @@ def warn_unreadable(
 
 def read_against(
     paths, # As they were given
-    folder=None, # A table's own
+    folder:str|None=None, # A table's own
 )->str: # Empty where no path is relative
     "Which folder relative paths start at, for an error."
     if all(os.path.isabs(str(p)) for p in paths): return ""

@@ -40,7 +40,7 @@ def _loaders(run, note, df, targets, options, num_workers=None):
     "The run's loaders, and its note: split made or read again, images cached, unreadable ones left out."
     df,note = parted(run, note, df, targets, options)
     augs = None if options["augs"] == "none" else options["augs"]
-    shared = {k: options[k] for k in ("size", "crop", "seed", "bs")}
+    shared = {k: options[k] for k in ("size", "crop", "value_range", "seed", "bs")}
     dls = OceanDataLoaders.from_manifest(df, targets, **shared, augs=augs, classes=options["classes"], groups="split",
                                          num_workers=num_workers, progress=False, cache=run/"cache")
     note = save_note(run, note, split_hash=dls.split_hash)
@@ -218,30 +218,31 @@ def _ended(run, how):
 def train(
     data, # A folder of class folders, a manifest file (.csv, .parquet), or a COCO file (.json)
     out, # Folder of the run; must not exist, or be empty
-    target=None, # Columns to learn; by default `label` for a folder, `elements` for COCO, or the only candidate
-    classes=None, # The classes allowed, in order, of COCO those to keep; by default those found
-    arch:str=None, # Any network of timm; by default that of `init`, else resnet34
+    target:str|list|None=None, # Columns to learn; default `label` of a folder, `elements` of COCO, a table's only one
+    classes:list|None=None, # The classes allowed, in order, of COCO those to keep; by default those found
+    arch:str|None=None, # Any network of timm; by default that of `init`, else resnet34
     weights="hub", # To start from: a file, "hub", or "none"
-    init=None, # A bundle of another task, whose body is where this one starts, in place of `weights`
+    init:str|Path|None=None, # A bundle of another task, whose body is where this one starts, in place of `weights`
     size:int|str|tuple=512, # Of the network's input: a number, "WIDTHxHEIGHT" or (width, height), pixels
-    crop:float=None, # Part of the width to keep, such as 2/3 for an ROV's own frame; by default all of it
+    crop:float|None=None, # Part of the width to keep, such as 2/3 for an ROV's own frame; by default all of it
     groups:str="auto", # What is kept together: a column, "none", or "auto" for `split`, `group` or `video`
     valid:float=.2, # Share of the images to validate on
     head_epochs:int=8, # Epochs of the classifier alone, at most
     body_epochs:int=4, # Epochs of the whole network, at most
-    bs:int=None, # Images a batch, at most; by default the loaders' own
-    precision:float=None, # Share of answers to be right: no label where the model is less sure; None for always one
+    bs:int|None=None, # Images a batch, at most; by default the loaders' own
+    precision:float|None=None, # Share of answers to be right: no label where it is less sure; None for always one
     thresholds:str="half", # From where one of several classes counts as there: "half", or the best F1, "f1"
     seed:int=SEED, # Of the split, the first weights and the augmentation
     refit:bool=False, # Train once more on all images
     resume:bool=False, # Go on with the run in `out`
     test:float=0., # Share of the images to judge the final model on, where the split has no test part
-    images=None, # Folder that relative paths of a table start at; by default that of the file
-    lr:float=None, # Highest rate of the classifier while the whole network trains; by default as suits the start
+    images:str|Path|None=None, # Folder that relative paths of a table start at; by default that of the file
+    lr:float|None=None, # Highest rate of the classifier while the whole network trains; by default as suits the start
     augs:str="medium", # Augmentation: light, medium, strong, or none
     weighted:bool|str=True, # Weigh classes inverse to their frequency? "pos" weighs presences instead
-    balance:str|dict=None, # How much each of several targets counts: {target: number}, or "uncertainty" to learn it
-    num_workers:int=None, # Loader processes; by default none for few images
+    balance:str|dict|None=None, # How much each target counts: {target: number}, or "uncertainty" to learn it
+    num_workers:int|None=None, # Loader processes; by default none for few images
+    value_range:list|tuple|None=None, # Numbers that are black and white, for images of other than 8 or full 16 bits
 )->Path: # The run's folder
     "Train, validate and export a classifier. Raises `OceanError` for bad input, `OSError` where it can't write."
     if init is not None:
@@ -251,11 +252,10 @@ def train(
     options = dict(data=os.path.abspath(data), out=os.path.abspath(out), target=listify(target),
         classes=classes and list(classes), images=images and os.path.abspath(images), arch=arch,
         weights=None if init else str(weights or "none"), init=init and os.path.abspath(init),
-        size=list(parse_size(size)),
-        crop=crop, groups=groups, valid=valid, test=test, head_epochs=head_epochs, body_epochs=body_epochs, lr=lr,
-        bs=bs,
-        augs=augs or "none", weighted=_weighted(weighted), balance=_balance(balance), seed=seed, refit=refit,
-        precision=precision, thresholds=thresholds)
+        size=list(parse_size(size)), crop=crop, value_range=value_range and list(value_range), groups=groups,
+        valid=valid, test=test, head_epochs=head_epochs, body_epochs=body_epochs, lr=lr, bs=bs, augs=augs or "none",
+        weighted=_weighted(weighted), balance=_balance(balance), seed=seed, refit=refit, precision=precision,
+        thresholds=thresholds)
     run,note = Path(out),claimed(out, new_note("train", options), resume)
     if note["status"] == "finished": return _ended(run, "is finished already")
     _check_options(options)
