@@ -32,11 +32,12 @@ test: $(STAMP) ## every notebook, then the tests that no notebook can hold; WORK
 	OMP_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1 HF_HUB_OFFLINE=1 $(BIN)/nbdev-test --do-print --n-workers $(WORKERS)
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
 
-export: $(STAMP) ## after a change to a notebook: modules, clean notebooks, README.md, the command line's reference
+export: $(STAMP) ## after a change to a notebook: modules, clean notebooks, README.md, the command line's reference, llms.txt
 	$(BIN)/nbdev-export
 	$(BIN)/nbdev-clean
 	$(BIN)/python tools/readme.py
 	$(BIN)/python tools/commands.py
+	$(BIN)/python tools/llms.py
 
 readme: $(STAMP) ## README.md alone, from nbs/index.ipynb
 	$(BIN)/python tools/readme.py

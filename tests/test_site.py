@@ -18,6 +18,12 @@ def test_commands_are_in_step(python):
     fresh = python("from commands import commands; print(commands(), end='')", cwd=ROOT/"tools")
     assert (ROOT/"nbs/commands.qmd").read_text(encoding="utf-8") == fresh, "run `make export`"
 
+def test_contents_for_language_models_are_in_step(python):
+    "llms.txt names every page of the sidebar, with its title and its one line."
+    fresh = python("from llms import llms; print(llms(), end='')", cwd=ROOT/"tools")
+    assert (ROOT/"nbs/llms.txt").read_text(encoding="utf-8") == fresh, "run `make export`"
+    assert all("): " in line for line in fresh.splitlines() if line.startswith("- ["))
+
 @pytest.mark.parametrize("page", [*PAGES, ROOT/"README.md"], ids=lambda p: p.name)
 def test_commands_on_pages_can_be_typed(page):
     from ocean_fastai.cli import parser

@@ -46,7 +46,7 @@ def image_paths(
 )->list: # An absolute `Path` a row
     "Where each row's image lies. Raises `ManifestError` without a `path` column or for an empty path."
     if "path" not in df: raise ManifestError(f"no column `path`; the columns are: {', '.join(map(str, df.columns))}")
-    names = [_text(p) for p in df["path"]]
+    names = cell_texts(df["path"]).tolist()
     if "" in names:
         raise ManifestError(f"{names.count('')} of {len(df)} rows have no path, the first is row {names.index('')} "
                             f"(counted from 0)")
@@ -57,6 +57,7 @@ def image_paths(
 
 def _text(cell):
     "A cell as text: empty where missing, a whole float without its point"
+    if isinstance(cell, str): return cell.strip() # Nearly every cell, so it comes first
     if isinstance(cell, (list, tuple, set, dict, np.ndarray)):
         raise ManifestError(f"a cell holds a {type(cell).__name__}, {cell!r}; join several classes with `;`")
     if pd.isna(cell): return ""
@@ -67,7 +68,11 @@ def cell_texts(
     column, # A column of a table
 )->pd.Series: # Text, with the column's index; empty where a cell is missing
     "Cells as text, whatever the column's type: the labels 1, 1. and \"1\" are one."
-    return pd.Series([_text(cell) for cell in column], column.index, dtype=object)
+    return pd.Series([_text(cell) for cell in _cells(column)], column.index, dtype=object)
+
+def _cells(column):
+    "The cells of a column or a list, to go through: an Arrow column itself gives one cell at a time, slowly"
+    return np.asarray(column, object)
 
 # %% ../../nbs/10_data.manifest.ipynb #3bfaa72e
 def target_columns(
@@ -119,10 +124,10 @@ def _column(df, target):
     return df[target]
 
 def is_multilabel(
-    column, # A target column, or any cells
+    column, # A target column, or a list of cells
 )->bool: # Can a row have several classes, or none?
     "Does any cell hold a `;`, a `?class` or `none`?"
-    return any(text == "none" or text[:1] == "?" or ";" in text for text in {_text(cell) for cell in column})
+    return any(text == "none" or text[:1] == "?" or ";" in text for text in {_text(cell) for cell in _cells(column)})
 
 @renamed(vocab="classes")
 def classes_of(
