@@ -17,7 +17,8 @@ from fastcore.xtras import is_listy
 
 from ..core import OceanError
 from ..infer.bundle import Bundle, learner_bundle
-from ..infer.config import check_view, learner_targets, loaders_geometry
+from ..infer.config import learner_targets
+from ..infer.view import check_view, loaders_geometry
 
 # %% ../../nbs/50_explain.network.ipynb #7ab530d0
 Network = namedtuple("Network", "model targets multilabel bundle learn")

@@ -244,7 +244,7 @@ def model_card(
     view = f"the central {crop[0]:.1%} of the width and {crop[1]:.1%} of the height" if crop else "the whole picture"
     named = " and ".join(f"`{t}`" for t in config["targets"])
     figures = [(k, f"{v:.4g}" if isinstance(v, float) else v) for k,v in config["training"]["figures"].items()]
-    chosen = (config["training"]["fit"] or {}).get("by") != "fit" # fastai's own fits keep the last epoch
+    chosen = (config["training"]["fit"] or {}).get("by") not in ("fit", "fit_probe") # which choose no epoch
     flatter = ("\n\nValidation images also chose the best epoch, so figures on them are somewhat too good; "
                "those of images that had no part in it are to be trusted more.") if chosen else ""
     sections = [
@@ -304,6 +304,11 @@ import timm
 model = timm.create_model("local-dir:this-folder", pretrained=True).eval()
 ```'''
 
+_BLOCKS = """
+
+Its classifier reads pooled intermediate blocks, of which timm knows nothing: timm alone loads the body's tensors by \
+their names (those that don't begin with `blocks_`), and no classes."""
+
 def _last_sections(config, notes):
     "How to use it, its limits, and the author's notes."
     parts = {"the temperatures (divide a target's logits by its own)": config.get("calibration"),
@@ -311,9 +316,9 @@ def _last_sections(config, notes):
              "the choice of labels over the training shares": "balanced" in (config.get("decide") or {}).values()}
     left = [what for what,there in parts.items() if there]
     use = _USE + (f"\n\nTimm's loading leaves out {', '.join(left)}: they stand in config.json." if left else "")
+    if config.get("head"): use = _USE.partition("\n\nor, with timm")[0] + _BLOCKS
     raw = set(config.get("calibration") or {}) != set(config["targets"])
-    limits = ["- It knows no other class than those listed, and has no answer \"something else\": a picture of "
-              "anything gets one of them."]
+    limits = ["- It knows no other class than those listed: a picture of anything gets one of them."]
     if raw: limits.append("- Scores are the network's own, not calibrated: 0.9 need not mean right nine times in ten.")
     limits.append("- Other cameras, depths, places and light than those of its training images were not tried unless "
                   "a note says so; check it on labelled images of your own first.")
