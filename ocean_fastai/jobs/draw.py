@@ -120,7 +120,7 @@ def _demo_result(df, home, plan):
     return sections,summary.set_index("metric").loc["balanced_accuracy"]
 
 # %% ../../nbs/98_jobs.draw.ipynb #e2799ff1
-_TABLE = "{} has a row for each image: the likeliest class, its probability, and those of all classes."
+_TABLE = "{} has a row for each image: the class that it is given, its probability, and those of all classes."
 _OWN = ("ocean-fastai train FOLDER --out RUN  (a folder of class folders, or a table of paths and labels)\n\n"
         "ocean-fastai predict RUN/bundle IMAGES --out FILE.csv\n\nThis run's files: {0}, the model: {0}/bundle.")
 
