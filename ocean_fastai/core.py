@@ -48,7 +48,7 @@ class ImageError(OceanError):
     "A file that can't be read as an image: `path` and `reason`"
     def __init__(self,
         path, # The file
-        reason:str=None, # What is wrong with it; None if `path` is an error's text, as PyTorch hands it over
+        reason:str|None=None, # What is wrong with it; None if `path` is an error's text, as PyTorch hands it over
     ):
         if reason is None: path,_,reason = str(path).strip().rsplit("ImageError: ", 1)[-1].partition(": ")
         super().__init__(f"{path}: {reason}")
@@ -99,7 +99,7 @@ class_colours = class_colors # Its former name
 @contextmanager
 def atomic_path(
     path, # Where the file or folder shall be
-    suffix:str=None, # Ending of the temporary name; by default that of `path`, for writers that look at it
+    suffix:str|None=None, # Ending of the temporary name; by default that of `path`, for writers that look at it
 ):
     "A temporary path beside `path`, renamed to it when the block ends well, else removed. Makes the parent folders."
     path = Path(path)

@@ -24,7 +24,7 @@ from PIL import Image, UnidentifiedImageError
 
 from .core import ImageError, OceanError, atomic_path, content_hash, file_hash
 from .core import find_file, printable, renamed
-from .geometry import Geometry, exif_mapping, parse_size
+from .geometry import Geometry, ROVCrop, exif_mapping, parse_size
 
 # %% ../nbs/02_images.ipynb #73ba2654
 Image.init() # Registers Pillow's formats
@@ -157,8 +157,8 @@ _KNOWN = f"images end in {' '.join(IMAGE_SUFFIXES)}; videos in {' '.join(VIDEO_S
 # %% ../nbs/02_images.ipynb #c10f2973
 def open_image(
     path, # An image file
-    geometry=None, # `Geometry`, `ROVCrop`, or None for the whole picture
-    min_size=None, # Least width and height after the crop, pixels, for which a JPEG is decoded; else the geometry's
+    geometry:Geometry|ROVCrop|None=None, # `Geometry`, `ROVCrop`, or None for the whole picture
+    min_size:int|str|tuple|None=None, # Least size after the crop, pixels, to decode a JPEG for; else the geometry's
     value_range:tuple|None=None, # Numbers that are black and white in files of more than 8 bits; else the geometry's
 )->Image.Image: # RGB, 8 bits
     "An image as a person sees it, cropped and squished as `geometry` asks. Raises `ImageError` with path and reason."
@@ -171,8 +171,8 @@ def open_image(
 
 def from_pil(
     im, # A PIL image, decoded or not, or an array: height x width, or height x width x 3 bytes
-    geometry=None, # `Geometry`, `ROVCrop`, or None for the whole picture
-    name=None, # What to call it in an error; by default the file it was opened from, or "image in memory"
+    geometry:Geometry|ROVCrop|None=None, # `Geometry`, `ROVCrop`, or None for the whole picture
+    name:str|Path|None=None, # What to call it in an error; by default the file it was opened from, or "image in memory"
 )->Image.Image: # RGB, 8 bits
     "A picture in memory as `open_image` gives one of a file; `im` is left as it is. Raises `ImageError`."
     name = name or getattr(im, "filename", "") or "image in memory"
@@ -304,8 +304,8 @@ def _source_hash(path):
 def cache_images(
     df, # A manifest: `path` (relative ones are read against `df.attrs["folder"]`)
     folder, # Where the cached images go; shared by any number of manifests, geometries and processes
-    geometry=None, # `Geometry` or `ROVCrop`; None for the whole picture
-    size=None, # Width and height to squish to, if the geometry doesn't say
+    geometry:Geometry|ROVCrop|None=None, # `Geometry` or `ROVCrop`; None for the whole picture
+    size:int|str|tuple|None=None, # Width and height to squish to, if the geometry doesn't say
     num_workers:int|None=None, # Threads; by default one a core
     progress:bool=True, # Show a progress bar?
     value_range:tuple|None=None, # As for `open_image`, if the geometry doesn't say

@@ -60,9 +60,9 @@ def apply_water(
     distance_m,                # Distance to what each pixel shows, metres: a number, or height x width
     water_type:str="II",       # One of `JERLOV`
     scale:float=1.,            # Multiplies the type's coefficients
-    beta_D=None,               # Attenuation of direct light per metre (number or R, G, B); from the type if None
-    beta_B=None,               # Attenuation of the veil per metre; as `beta_D` if None
-    veil=None,                 # Colour of far water, 0 to 1 (number or R, G, B); `veil_color(water_type)` if None
+    beta_D:float|tuple|None=None, # Attenuation of direct light per metre (number or R, G, B); from the type if None
+    beta_B:float|tuple|None=None, # Attenuation of the veil per metre; as `beta_D` if None
+    veil:float|tuple|None=None, # Colour of far water, 0 to 1 (number or R, G, B); `veil_color(water_type)` if None
 ):                             # The same picture through water, as what `image` was
     "Apply `I = J exp(-beta_D z) + B (1 - exp(-beta_B z))`. Raises `OceanError` for negative numbers and unknown types."
     J, back = _pixels(image)

@@ -109,7 +109,7 @@ def recipes(
 
 def ocean_augs(
     level:str="medium", # light, medium or strong
-    challenges=("resolution", "optics", "viewpoint"), # One challenge or several
+    challenges:str|list|tuple=("resolution", "optics", "viewpoint"), # One challenge or several
     vertical_flip:bool=False, # As in `recipes`
 )->A.Compose: # For `AlbumentationsTransform`, or any other use of Albumentations
     "One recipe: viewpoint, optics, then resolution. Raises `AugmentError` for an unknown level or challenge."
@@ -122,7 +122,7 @@ def ocean_augs(
 # %% ../../nbs/14_data.augment.ipynb #22844907
 def variants(
     image, # Path, PIL image, or height x width x 3 array of 8-bit values
-    aug="medium", # A level, an Albumentations transform or a list of them
+    aug:str|list|A.BasicTransform|A.BaseCompose="medium", # A level, an Albumentations transform or a list of them
     n:int=8, # How many
     seed:int=SEED, # The first one's seed; the next ones follow
 )->list: # PIL images
@@ -133,11 +133,11 @@ def variants(
 
 def show_augs(
     image, # Path, PIL image, or height x width x 3 array of 8-bit values
-    aug="medium", # A level, an Albumentations transform or a list of them
+    aug:str|list|A.BasicTransform|A.BaseCompose="medium", # A level, an Albumentations transform or a list of them
     n:int=8, # How many variants
     seed:int=SEED, # The first one's seed
     ncols:int=3, # Pictures a row
-    figsize=None, # Width and height, inches
+    figsize:tuple|None=None, # Width and height, inches
 )->list: # Matplotlib axes, the original's first
     "Draw one picture and `n` variants of it."
     if not isinstance(image, (Image.Image, np.ndarray)): image = open_image(image)

@@ -47,7 +47,7 @@ def _filled(df, column):
 # %% ../../nbs/13_data.splits.ipynb #93a697a4
 def group_numbers(
     df:pd.DataFrame, # A manifest
-    column:str=None, # What stays together, as `group_column` says; None for single frames
+    column:str|None=None, # What stays together, as `group_column` says; None for single frames
 )->np.ndarray: # A group's number for each row, from 0 in order of appearance
     "A number for each row, the same for rows that stay together; a row with an empty cell has one of its own."
     texts = cell_texts(df[column]).to_numpy(copy=True) if column else np.full(len(df), "", object)
@@ -130,7 +130,7 @@ def split_frames(
     valid:float=.2, # Share of the rows for validation, 0 to 0.5
     test:float=0., # Share of the rows for the test, 0 to 0.5
     groups:str="auto", # What stays together: a column, "none", or "auto": `split`, else `group`, `video`, "none"
-    stratify=None, # Target or targets whose classes are shared out evenly; by default the only one, if it is
+    stratify:str|list|None=None, # Target or targets whose classes are shared out evenly; by default the only one
     seed:int=SEED, # Same seed, same split, in whatever order the rows come
     progress:bool=True, # Print what was split and the shares reached?
 )->pd.DataFrame: # A copy with `split`: train, valid or test; `attrs["split"]` tells groups, seed, n_groups and shares

@@ -54,7 +54,7 @@ def _all_answered(preds):
 def fit_temperature(
     preds:pd.DataFrame, # Predictions, uncalibrated
     df:pd.DataFrame, # A manifest with the target's column; images that trained nothing
-    target=None, # The target; the only one by default
+    target:str|None=None, # The target; the only one by default
 )->float: # What its logits are to be divided by, between 1/20 and 20
     "The temperature that makes the truth likeliest (Guo et al. 2017). Raises `OceanError`."
     table = match_truth(_all_answered(preds), df, target, "none")
@@ -205,7 +205,7 @@ def ece_interval(
 def risk_coverage(
     preds:pd.DataFrame, # Predictions
     df:pd.DataFrame, # A manifest with the target's column
-    target=None, # The target; the only one by default
+    target:str|None=None, # The target; the only one by default
 )->pd.DataFrame: # threshold (score from which it answers), coverage, risk, n
     "Coverage and risk of answering from a score; `attrs`: aurc, coverage, n, of. Raises `OceanError` if multi-label."
     conf,right,_,attrs = _pairs(preds, df, target)
@@ -226,7 +226,7 @@ def abstain_threshold(
     preds:pd.DataFrame, # Predictions
     df:pd.DataFrame, # A manifest with the target's column
     precision:float, # Share of the answers that shall be right, in (0, 1]
-    target=None, # The target; the only one by default
+    target:str|None=None, # The target; the only one by default
     least:int=10, # Answers that the share must at least rest on
 )->float: # The lowest score from which that share is reached, 0 where all may be answered
     "The score below which to say nothing. Raises `OceanError` where the precision is not reached."

@@ -52,7 +52,7 @@ def known_network(
 # %% ../../nbs/50_explain.network.ipynb #a1f0e005
 def target_part(
     net, # What `known_network` gave
-    target=None, # The target; needed where there are several
+    target:str|None=None, # The target; needed where there are several
 )->tuple: # Its name, its classes, and the slice of the network's outputs
     "Which outputs are a target's. Raises `OceanError` for an unknown target, or none where one is needed."
     if net.targets is None:
@@ -117,7 +117,7 @@ class CenterCrop(Geometry):
     "The largest central part that has the shape of `shape`, squished to `size`: fastai's `Resize` in validation"
     def __init__(self,
         shape, # Width and height that give the shape
-        size=None, # Width and height to squish to; by default `shape`
+        size:tuple|None=None, # Width and height to squish to; by default `shape`
     ):
         super().__init__(size=size or shape)
         self.shape = parse_size(shape)

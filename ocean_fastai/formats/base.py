@@ -84,8 +84,8 @@ def format_of(
 def read_annotations(
     path, # A file or folder
     format:str|None=None, # Name of its format; by default found out by looking into it
-    images=None, # Folder that image names start from; by default looked for in the usual places
-    classes=None, # Classes to keep, in this order; by default all
+    images:str|Path|None=None, # Folder that image names start from; by default looked for in the usual places
+    classes:list|tuple|None=None, # Classes to keep, in this order; by default all
     outside:str="error", # Boxes that reach outside their images: "error" or "clip"
     **kwargs, # Further options of that format's reader
 )->tuple: # Manifest, boxes, and a report: a table (`n`, `what`) of what was left out, cut or changed
@@ -97,8 +97,8 @@ def convert(
     path, # File or folder to write
     format:str|None=None, # Name of the format to write; by default by the suffix of `path`
     source_format:str|None=None, # Name of the format to read; by default found out by looking into it
-    images=None, # Folder that image names of `source` start from; by default looked for in the usual places
-    classes=None, # Classes to keep, in this order; by default all
+    images:str|Path|None=None, # Folder that `source`'s image names start from; by default one of the usual
+    classes:list|tuple|None=None, # Classes to keep, in this order; by default all
     outside:str="clip", # Boxes that reach outside their images: "clip" or "error"
 )->pd.DataFrame: # Report: `step` (read or write), `n`, `what`
     "Annotations from one format to another, with a report of what got lost. Raises `OceanError`."
@@ -198,9 +198,9 @@ def annotation_tables(
     images, # A dict an image: `path`, `width`, `height`, and what else is known
     boxes, # A dict a box: `path`, `label`, `x0`, `y0`, `x1`, `y1`, `where` it stands in the file, what else is known
     names, # The classes that the file knows
-    classes=None, # Classes to keep, in this order; by default all
+    classes:list|tuple|None=None, # Classes to keep, in this order; by default all
     outside:str="error", # Boxes that reach outside their images: "error" or "clip"
-    rows=(), # Of the report, so far
+    rows:list|tuple=(), # Of the report, so far
 )->tuple: # Manifest, boxes, report
     "The tables of what a reader found, checked; boxes of no area are left out and counted. Raises `BoxError`."
     if outside not in ("error", "clip"): raise BoxError(f"outside={outside!r}: must be 'error' or 'clip'")
@@ -261,7 +261,7 @@ def _whole_boxes(boxes, manifest, outside, rows):
 def checked_to_write(
     manifest:pd.DataFrame, # Every image, also those without a box
     boxes:pd.DataFrame, # Their boxes
-    classes=None, # Classes in this order; by default `boxes.attrs["classes"]`, else those of the boxes, sorted
+    classes:list|tuple|None=None, # Classes in this order; by default those in `boxes.attrs`, else in the boxes, sorted
 )->tuple: # The boxes, checked; names of the classes; rows of a report
     "What a writer writes. Raises `BoxError`."
     names = list(classes or boxes.attrs.get("classes") or sorted(set(boxes["label"])))

@@ -48,8 +48,8 @@ def recognizes(
 
 def read(
     path, # `data.yaml`, or the folder that holds it
-    images=None, # Folder with the images, where they aren't at the places that the file names
-    classes=None, # Classes to keep, in this order; by default all
+    images:str|Path|None=None, # Folder with the images, where they aren't at the places that the file names
+    classes:list|tuple|None=None, # Classes to keep, in this order; by default all
     outside:str="error", # Boxes that reach outside their images: "error" or "clip"
 )->tuple: # Manifest, boxes, report
     "Images and boxes of a YOLO data set. Raises `BoxError`, or `ImageError` for an image that can't be read."
@@ -77,9 +77,9 @@ def read(
 
 def read_yolo(
     path, # `data.yaml`, or the folder that holds it
-    classes=None, # Classes to keep, in this order; by default all
+    classes:list|tuple|None=None, # Classes to keep, in this order; by default all
     outside:str="error", # Boxes that reach outside their images: "error" or "clip"
-    images=None, # Folder with the images, where they aren't at the places that the file names
+    images:str|Path|None=None, # Folder with the images, where they aren't at the places that the file names
 )->tuple: # Manifest (`path`, `width`, `height`, and `split` if the file tells several) and boxes
     "Images and boxes of a YOLO data set; prints what was left out. Raises `BoxError`, `ImageError`."
     manifest,boxes,report = read(path, images, classes, outside)
@@ -195,7 +195,7 @@ def write(
     manifest:pd.DataFrame, # Every image, also those without a box
     boxes:pd.DataFrame, # Their boxes
     folder, # Must not exist, or be empty
-    classes=None, # Classes in this order; by default `boxes.attrs["classes"]`, else those of the boxes, sorted
+    classes:list|tuple|None=None, # Classes in this order; by default those in `boxes.attrs`, else in the boxes, sorted
     images:str="copy", # "copy" the images, or "link" to them
 )->pd.DataFrame: # Report
     "Write images and boxes as a YOLO data set. Raises `OceanError` if the folder is taken, `BoxError`, `ImageError`."
@@ -227,7 +227,7 @@ def write_yolo(
     manifest:pd.DataFrame, # Every image, also those without a box
     boxes:pd.DataFrame, # Their boxes
     folder, # Must not exist, or be empty
-    classes=None, # Classes in this order; by default `boxes.attrs["classes"]`, else those of the boxes, sorted
+    classes:list|tuple|None=None, # Classes in this order; by default those in `boxes.attrs`, else in the boxes, sorted
     images:str="copy", # "copy" the images, or "link" to them
 )->Path: # The folder
     "Write images and boxes as a YOLO data set; prints what YOLO can't carry. Raises `OceanError`."

@@ -41,7 +41,7 @@ class Camera:
     x: float; y: float; height: float; tilt: float  # Tilt downwards in radians
     focal: float                                    # Focal length in half-heights of the picture
 
-    def project(self, x, y, z=0.):
+    def project(self, x, y, z:float=0.):
         "Where a point appears, in half-heights from the centre (y down), and its depth along the axis, metres."
         c, s = np.cos(self.tilt), np.sin(self.tilt)
         dy, dz = y - self.y, z - self.height
