@@ -7,7 +7,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/core.html.md"""
 # %% auto #0
 __all__ = ['SEED', 'STANDARD_CLASSES', 'VOCABS', 'class_colours', 'OceanError', 'ManifestError', 'SplitError', 'AugmentError',
            'WeightsError', 'BoxError', 'BundleError', 'ImageError', 'canonical', 'class_colors', 'atomic_path',
-           'atomic_folder', 'printable', 'find_file', 'content_hash', 'file_hash', 'renamed']
+           'atomic_folder', 'printable', 'find_file', 'content_hash', 'file_hash', 'renamed', 'old_name']
 
 # %% ../nbs/00_core.ipynb #bea0cb2d
 import hashlib
@@ -92,8 +92,6 @@ def class_colors(
         turn = _PALETTE[start:] + _PALETTE[:start]
         out[name] = next((c for c in turn if c not in out.values()), turn[0])
     return {name: out[name] for name in classes}
-
-class_colours = class_colors # Its former name
 
 # %% ../nbs/00_core.ipynb #077f002d
 @contextmanager
@@ -193,3 +191,16 @@ def renamed(
             return f(*args, **kwargs)
         return inner
     return decorate
+
+def old_name(
+    old:str, # The old name
+    f, # The function under its new name
+): # A function that warns and does the same
+    "A function under its old name, with a `DeprecationWarning`."
+    @wraps(f)
+    def inner(*args, **kwargs):
+        warnings.warn(f"{old} is now called {f.__name__}", DeprecationWarning, stacklevel=2)
+        return f(*args, **kwargs)
+    return inner
+
+class_colours = old_name("class_colours", class_colors)

@@ -10,7 +10,7 @@ __all__ = ['WAVELENGTHS_NM', 'JERLOV', 'water', 'veil_colour', 'attenuation', 'v
 # %% ../nbs/03_optics.ipynb #1dfa503a
 import numpy as np
 from PIL import Image
-from .core import OceanError
+from .core import OceanError, old_name
 
 # %% ../nbs/03_optics.ipynb #929f8ca7
 WAVELENGTHS_NM = (600, 525, 475)  # Red, green, blue
@@ -78,4 +78,5 @@ def apply_water(
     direct = np.exp(-beta_D*z)
     return back(J*direct + B*(1 - (direct if beta_B is beta_D else np.exp(-beta_B*z))))
 
-water,veil_colour = apply_water,veil_color # Their former names
+water = old_name("water", apply_water)
+veil_colour = old_name("veil_colour", veil_color)

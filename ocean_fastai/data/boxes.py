@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from ..core import BoxError, canonical, class_colours, renamed
+from ..core import BoxError, canonical, class_colors, renamed
 from ..images import image_size, open_image
 from .manifest import RESERVED, cell_texts, few, image_paths
 
@@ -167,7 +167,7 @@ def _opened_with_boxes(path, boxes):
 
 def _box_colors(boxes, classes):
     "A color for each class"
-    return class_colours(list(dict.fromkeys([*(classes or boxes.attrs.get("classes") or ()), *boxes["label"]])))
+    return class_colors(list(dict.fromkeys([*(classes or boxes.attrs.get("classes") or ()), *boxes["label"]])))
 
 def _scored(boxes, min_score):
     "The boxes whose score isn't below"

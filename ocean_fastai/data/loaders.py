@@ -25,7 +25,7 @@ from fastcore.basics import listify, num_cpus, patch
 from fasttransform import Transform
 
 from ..core import SEED, AugmentError, ManifestError, OceanError, renamed
-from .augment import LEVELS, AlbumentationsTransform, augment, checked_aug, ocean_augs, recipes
+from .augment import LEVELS, AlbumentationsTransform, aug_recipes, augment, checked_aug, ocean_augs
 from .blocks import NO_VOCAB, OpenImage, TensorTargets, check_validation, normalized, ocean_block
 from .manifest import (PSEUDO, RESERVED, cell_texts, check_manifest, classes_of, few, image_paths,
     is_multilabel, label_matrix, parse_cell, target_columns)
@@ -271,9 +271,9 @@ def resize(self:OceanDataLoaders,
 def _shown_augs(augs):
     "Captions and transforms to show of an augmentation: of a level each of its transforms, named after its challenge."
     if isinstance(augs, str):
-        return [(f"{challenge}: {type(t).__name__}", t) for challenge,ts in recipes(augs).items() for t in ts]
+        return [(f"{challenge}: {type(t).__name__}", t) for challenge,ts in aug_recipes(augs).items() for t in ts]
     tfms = [augs] if isinstance(augs, Transform) else list(getattr(checked_aug(augs), "transforms", None) or [augs])
-    challenges = {type(t).__name__: name for name,ts in recipes(vertical_flip=True).items() for t in ts}
+    challenges = {type(t).__name__: name for name,ts in aug_recipes(vertical_flip=True).items() for t in ts}
     return [(": ".join(filter(None, (challenges.get(type(t).__name__), type(t).__name__))), t) for t in tfms]
 
 @patch

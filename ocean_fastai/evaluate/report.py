@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
-from ..core import SEED, OceanError
+from ..core import SEED, OceanError, old_name
 from .bootstrap import images_judged
 from .scores import as_matrices, classification_scores, confusion, match_truth, targets_of
 from ..pages import contact_sheet, save_page
@@ -268,4 +268,4 @@ def scores_report(
         sections += _sections(preds, df, name, prefix, groups, n_boot, seed, n_examples)
     return save_page(path, title, [*sections, *extra], intro)
 
-report_page = scores_report # its name in version 0.1
+report_page = old_name("report_page", scores_report)

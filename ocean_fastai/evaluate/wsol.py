@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from ..core import BoxError, OceanError
+from ..core import BoxError, OceanError, old_name
 from ..data.boxes import BOX_COLUMNS, IOUS, box_ious, check_boxes, image_sizes, reaches, true_pairs
 from ..data.manifest import cell_texts, few, image_paths
 from ..data.splits import check_apart
@@ -48,7 +48,7 @@ def center_boxes(
     out.attrs = {**truth.attrs, **manifest.attrs}
     return out
 
-centre_boxes = center_boxes # the name until 0.1
+centre_boxes = old_name("centre_boxes", center_boxes)
 
 # %% ../../nbs/65_evaluate.wsol.ipynb #4c17be43
 def _checked_heat(heat, where)->np.ndarray:

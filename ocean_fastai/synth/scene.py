@@ -13,13 +13,13 @@ import cv2
 import numpy as np
 import pandas as pd
 from PIL import Image
-from ..core import OceanError, VOCABS
+from ..core import OceanError, STANDARD_CLASSES
 from ..optics import JERLOV, attenuation, veil_color
 from .floors import Camera, Floor, draw_floor, grid, known_names, make_floor, stream
 from .objects import KINDS, draw_object
 
 # %% ../../nbs/07_synth.scene.ipynb #a25adf61
-ELEMENTS = tuple(VOCABS["elements"])  # What can be on a floor
+ELEMENTS = tuple(STANDARD_CLASSES["elements"])  # What can be on a floor
 
 def camera_at(
     seed:int,   # The scene's
