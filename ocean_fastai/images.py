@@ -217,9 +217,8 @@ def _decoded(im, geometry, least):
     scale = np.divide(im.size, stored)
     box = box * np.tile(scale, 2)
     size = swap(geometry.size) if geometry.size else tuple(max(1, round(n)) for n in box[2:] - box[:2])
-    whole = (0, 0, *im.size)
     im = _to_rgb(im, geometry.value_range, deep)
-    if size != im.size or tuple(box) != whole:
+    if size != im.size or tuple(box) != (0, 0, *im.size):
         cut = not geometry.size and (scale == 1).all() # No scaling
         if cut: im = im.crop(tuple(box.astype(int)))
         else: im = im.resize(size, Image.Resampling.BILINEAR, box=tuple(box), reducing_gap=2.)
@@ -313,9 +312,8 @@ def cache_images(
     "The cropped, scaled image of each row on disk, or its `error`. Raises `OSError` for a full disk."
     geometry = _geometry(geometry, value_range)
     if size is not None: geometry = Geometry(geometry.crop, size, geometry.value_range)
-    base,folder = Path(df.attrs.get("folder", ".")),Path(folder)
-    paths = [base/p for p in df["path"]]
-    done = parallel(_cached, paths, folder=folder, geometry=geometry, n_workers=num_workers or os.cpu_count(),
-                    threadpool=True, progress=progress)
+    base = Path(df.attrs.get("folder", "."))
+    done = parallel(_cached, [base/p for p in df["path"]], folder=Path(folder), geometry=geometry,
+                    n_workers=num_workers or os.cpu_count(), threadpool=True, progress=progress)
     cached,error = (pd.Series(list(o), df.index, dtype=object) for o in zip(*done)) if done else (None, None)
     return df.assign(cached=cached, error=error)

@@ -313,8 +313,7 @@ def _judged(runs, plans, rows, part, metric, baseline, groups, n_boot, seed):
         base = baseline if baseline in mine else None
         table = compare_preds(mine, rows, t, metric, base, groups, n_boot, seed)
         if base != baseline: notes.append(f"{t}: compared with {next(iter(mine))}, as {baseline} doesn't learn it.")
-        seconds = [np.mean([s for _,s in runs[name]]).round(1) for name in table["name"]]
-        tables.append(table.assign(seconds=seconds))
+        tables.append(table.assign(seconds=[np.mean([s for _,s in runs[name]]).round(1) for name in table["name"]]))
         notes += table.attrs["notes"]
     out = pd.concat(tables, ignore_index=True)
     out.attrs = {"baseline": {k: v for o in tables for k,v in o.attrs["baseline"].items()}, "notes": [*notes, _BEST]}
