@@ -24,7 +24,7 @@ from .manifest import (cell_texts, check_apart, few, image_paths, label_matrix, 
 def group_column(
     df:pd.DataFrame, # A manifest
     groups:str="auto", # A column; "auto" or "split": the first filled of `group` and `video`; "none": single frames
-)->str: # The column's name; None for single frames
+)->str|None: # The column's name; None for single frames
     "The column whose values must stay together. Raises `SplitError` where it is missing or empty."
     if groups in ("auto", "split"): return next((c for c in ("group", "video") if _filled(df, c)), None)
     if groups == "none": return None
@@ -139,7 +139,7 @@ def split_frames(
         if not 0 <= share <= .5: raise SplitError(f"{name}={share}: a share of the rows must lie between 0 and 0.5")
     image_paths(df)
     keep = groups == "split" or groups == "auto" and _filled(df, "split")
-    if not keep and "split" in df and (n := (df["split"] == "test").sum()):
+    if not keep and "split" in df and (n := (split_parts(df) == "test").sum()):
         warnings.warn(f"groups={groups!r} makes a new split: {n} rows of the old split's test part may train now; keep "
                       f"it with groups='auto'", stacklevel=3)
     was = df.attrs.get("split", {}) if keep else {}

@@ -18,8 +18,9 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_softmax, logit, softmax
 
 from ..core import SEED, OceanError, old_name
-from ..data.manifest import cell_texts, image_paths, split_parts
+from ..data.manifest import cell_texts
 from .scores import as_matrices, interval_of, match_truth, resampled_groups, targets_of
+from ..explain.network import check_unlearnt
 from ..infer.bundle import Bundle, learner_targets
 from ..infer.predict import predict_table, relabelled
 from ..train.models import weights_fingerprint
@@ -253,7 +254,8 @@ def calibrate(
 )->dict: # {target: temperature, abstain, errors before and after, ...}, for `save_bundle` and `predict_table`
     "Temperatures and scores to abstain below, with their errors. Raises `OceanError` for training images."
     if precision is not None and not 0 < precision <= 1: raise OceanError(f"precision={precision}: a share in (0, 1]")
-    df = _unlearnt(model, df)
+    df = _validation_part(model) if df is None else df
+    check_unlearnt(model, df, "calibrate")
     targets = model.targets if isinstance(model, Bundle) else learner_targets(model)[0]
     asked = listify(target)
     if odd := [t for t in asked if t not in targets]:
@@ -288,21 +290,14 @@ def _target_fit(preds, df, target, precision):
             "decide": decide,
             "images": len(table), **errors, "bins": 15, "binning": "width"}
 
-def _unlearnt(model, df):
-    "The images to calibrate on. Raises `OceanError` if there is none, or one of them trained the model."
+def _validation_part(model):
+    "A learner's own validation images. Raises `OceanError` if there is none."
     mine = getattr(getattr(model, "dls", None), "manifest", None)
-    if df is None:
-        if mine is None:
-            raise OceanError("calibrate a bundle, or a learner without a manifest, on labelled images that it hasn't "
-                             "learnt from: give them as df=")
-        df = mine[mine["split"] == "valid"].drop(columns="cached", errors="ignore").reset_index(drop=True)
-        if df.empty:
-            raise OceanError("this learner has no validation image left (refit trains on all of them): calibrate the "
-                             "learner before, or give df= with images that trained nothing")
-    learnt = {str(p) for p in image_paths(mine[mine["split"] == "train"])} if mine is not None else set()
-    marked = np.zeros(len(df), bool)
-    if "split" in df: marked = split_parts(df) == "train"
-    if n := int((marked | np.isin([str(p) for p in image_paths(df)], list(learnt))).sum()):
-        raise OceanError(f"{n} of {len(df)} images trained the model, which is surer of them than of any others; "
-                         "calibrate on images that did not, such as the validation part")
+    if mine is None:
+        raise OceanError("calibrate a bundle, or a learner without a manifest, on labelled images that it hasn't "
+                         "learnt from: give them as df=")
+    df = mine[mine["split"] == "valid"].drop(columns="cached", errors="ignore").reset_index(drop=True)
+    if df.empty:
+        raise OceanError("this learner has no validation image left (refit trains on all of them): calibrate the "
+                         "learner before, or give df= with images that trained nothing")
     return df

@@ -20,7 +20,7 @@ from fastcore.basics import listify
 from ..core import BoxError, OceanError, atomic_folder
 from ..images import IMAGE_SUFFIXES, image_size, list_images
 from ..data.locate import find_image
-from ..data.manifest import SPLIT_NAMES, few, image_paths
+from ..data.manifest import SPLIT_NAMES, few, image_paths, split_parts
 from ..data.boxes import image_sizes
 from ocean_fastai.formats.base import (Format, annotation_tables, checked_to_write, decoded, entry, lost_columns,
                                        parsed, print_report,
@@ -205,10 +205,9 @@ def write(
     if absent := [f for f in files if not f.is_file()]:
         raise BoxError(f"{few(absent)}: {len(absent)} images aren't there, so they can't be written")
     of = dict(tuple(boxes.groupby("path")))
-    splits = manifest["split"].map(SPLIT_NAMES) if "split" in manifest else pd.Series(dtype=object)
-    lists = {s: f"{s}.txt" for s in ("train", "valid",
-                                     "test") if (splits == s).any()} if len(splits) and splits.notna().all() else {}
-    if len(splits) and not lists: rows += lost_columns(manifest[["split"]], (), "images")
+    splits = split_parts(manifest)
+    lists = {} if None in splits else {s: f"{s}.txt" for s in ("train", "valid", "test") if s in splits}
+    if "split" in manifest and not lists: rows += lost_columns(manifest[["split"]], (), "images")
     with atomic_folder(folder) as temp:
         for name,place,file,size in zip(manifest["path"], places, files, sizes):
             for to in (temp/place, _label_file(temp, place)): to.parent.mkdir(parents=True, exist_ok=True)

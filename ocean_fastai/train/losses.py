@@ -19,13 +19,13 @@ from fastai.torch_core import find_bs, maybe_gather, to_detach
 from torch import nn
 
 from ..core import OceanError
-from ..data.manifest import classes_of, label_matrix
+from ..data.manifest import classes_of, label_matrix, split_parts
 
 # %% ../../nbs/30_train.losses.ipynb #de169dcf
 def _training_labels(df, target, classes):
     "The classes, and the training part's labels of them: images x classes, 1, 0 or NaN."
     classes = list(classes or classes_of(df, target))
-    if "split" in df: df = df[df["split"] == "train"]
+    if "split" in df: df = df[split_parts(df) == "train"]
     return classes,label_matrix(df, target, classes)
 
 def _check_seen(target, classes, counts):
