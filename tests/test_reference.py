@@ -192,3 +192,11 @@ def test_outputs_name_things_as_users_do(page):
     "What a class of the notebook itself shows is `ROVCrop(...)`, never `__main__.ROVCrop`."
     shown = json.dumps([c.get("outputs") for c in cells_of(page) if is_visible(c)])
     assert "__main__" not in shown and "NoneType" not in shown
+
+def test_old_names_are_found_but_not_brought(everything):
+    "A name that a session is surprised by is still imported, with a warning that says the new one."
+    import ocean_fastai.all as ours
+    for old,new in ours._OLD_NAMES.items():
+        assert old not in everything
+        with pytest.warns(DeprecationWarning, match=new.split(":")[1]): assert getattr(ours, old) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"): ours.nonsense
