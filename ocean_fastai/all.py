@@ -1,9 +1,12 @@
-"What `from ocean_fastai.all import *` gives: fastai's own names, and the ones of this library that a session needs. Written by hand."
+"What `from ocean_fastai.all import *` gives: fastai's names, and those of this library that a session needs. By hand."
+
+import warnings as _warnings
+from pkgutil import resolve_name as _resolve_name
 
 from fastai.vision.all import *
 
-from ocean_fastai.core import (SEED, VOCABS, AugmentError, BoxError, BundleError, ImageError, ManifestError, OceanError, SplitError, WeightsError,
-    STANDARD_CLASSES, canonical, class_colors, class_colours, fast_cpu)
+from ocean_fastai.core import (STANDARD_CLASSES, AugmentError, BoxError, BundleError, ImageError, ManifestError,
+    OceanError, SplitError, WeightsError, canonical, class_colors, fast_cpu)
 from ocean_fastai.geometry import Geometry, Mapping, ROVCrop, parse_size
 from ocean_fastai.images import cache_images, list_images, open_image
 from ocean_fastai.optics import JERLOV, apply_water
@@ -17,14 +20,15 @@ from ocean_fastai.data.manifest import (check_manifest, classes_of, image_paths,
 from ocean_fastai.data.sources import manifest_from_csv, manifest_from_folder
 from ocean_fastai.data.boxes import boxes_to_labels, check_boxes, draw_boxes, show_boxes
 from ocean_fastai.data.splits import load_split, save_split, split_frames, split_hash
-from ocean_fastai.data.augment import AlbumentationsTransform, ocean_augs, recipes, show_augs
+from ocean_fastai.data.augment import AlbumentationsTransform, aug_recipes, ocean_augs, show_augs
 from ocean_fastai.data.loaders import OceanDataLoaders
-from ocean_fastai.formats.base import convert, formats, read_annotations
+from ocean_fastai.formats.base import convert, known_formats, read_annotations
 from ocean_fastai.formats.coco import coco_images, is_coco, read_coco, write_coco
 from ocean_fastai.formats.yolo import read_yolo, write_yolo
 from ocean_fastai.formats.voc import read_voc
 from ocean_fastai.train.losses import SummedLoss, class_weights, logit_shift, ocean_loss, pos_weights
-from ocean_fastai.train.metrics import average_precision, balanced_accuracy, default_metrics, macro_f1, weighted_accuracy
+from ocean_fastai.train.metrics import (average_precision, balanced_accuracy, default_metrics, macro_f1,
+    weighted_accuracy)
 from ocean_fastai.train.models import load_weights, ocean_model
 from ocean_fastai.train.learner import ocean_learner, refit
 from ocean_fastai.train.tracking import wandb_tracking
@@ -34,14 +38,27 @@ from ocean_fastai.infer.predict import load_predictions, predict_table
 from ocean_fastai.explain.cam import cam_maps, show_cams
 from ocean_fastai.explain.heatmaps import heat_boxes, heat_maps
 from ocean_fastai.explain.localize import fit_threshold, localize
-from ocean_fastai.evaluate.scores import classification_scores, confusion, scores, summary_dict
-from ocean_fastai.evaluate.wsol import center_boxes, centre_boxes, max_box_acc, max_box_acc_v2, pointing_game
-from ocean_fastai.evaluate.boxes import boxes_report, match_boxes, wsol_report, wsol_scores
+from ocean_fastai.evaluate.scores import classification_scores, confusion, summary_dict
+from ocean_fastai.evaluate.wsol import center_boxes, max_box_acc, max_box_acc_v2, pointing_game
+from ocean_fastai.evaluate.boxes import boxes_report, match_boxes, wsol_scores
 from ocean_fastai.evaluate.pxap import pxap
-from ocean_fastai.evaluate.report import plot_confusion, plot_history, report_page, scores_report, show_examples
-from ocean_fastai.evaluate.calibration import (abstain_threshold, apply_temperature, calibrate, calibration_table, classwise_ece, ece, ece_interval,
-    fit_temperature, risk_coverage)
+from ocean_fastai.evaluate.report import plot_confusion, plot_history, scores_report, show_examples
+from ocean_fastai.evaluate.calibration import (abstain_threshold, apply_temperature, calibrate, calibration_table,
+    classwise_ece, ece_interval, expected_calibration_error, fit_temperature, risk_coverage)
 from ocean_fastai.evaluate.reliability import plot_reliability, plot_risk_coverage
 from ocean_fastai.evaluate.compare import compare, compare_preds, plot_comparison
 from ocean_fastai.evaluate.thresholds import choose_thresholds, cooccurrence, plot_cooccurrence
 from ocean_fastai.annotate.pseudo import pseudo_label
+
+_OLD_NAMES = {"SEED": "core:SEED", "VOCABS": "core:STANDARD_CLASSES", "class_colours": "core:class_colors",
+    "recipes": "data.augment:aug_recipes", "formats": "formats.base:known_formats",
+    "scores": "evaluate.scores:classification_scores", "ece": "evaluate.calibration:expected_calibration_error",
+    "centre_boxes": "evaluate.wsol:center_boxes", "report_page": "evaluate.report:scores_report",
+    "wsol_report": "evaluate.boxes:wsol_report"}
+
+def __getattr__(name):
+    "What this module gave under a name that `import *` no longer brings, with a `DeprecationWarning`."
+    if name not in _OLD_NAMES: raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module,new = _OLD_NAMES[name].split(":")
+    _warnings.warn(f"ocean_fastai.all.{name} is now ocean_fastai.{module}.{new}", DeprecationWarning, stacklevel=2)
+    return _resolve_name(f"ocean_fastai.{module}:{new}")

@@ -7,7 +7,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/core.html.md"""
 # %% auto #0
 __all__ = ['SEED', 'STANDARD_CLASSES', 'VOCABS', 'class_colours', 'OceanError', 'ManifestError', 'SplitError', 'AugmentError',
            'WeightsError', 'BoxError', 'BundleError', 'ImageError', 'canonical', 'class_colors', 'atomic_path',
-           'atomic_folder', 'printable', 'find_file', 'content_hash', 'file_hash', 'renamed', 'fast_cpu']
+           'atomic_folder', 'printable', 'find_file', 'content_hash', 'file_hash', 'renamed', 'old_name', 'fast_cpu']
 
 # %% ../nbs/00_core.ipynb #bea0cb2d
 import ctypes
@@ -50,7 +50,7 @@ class ImageError(OceanError):
     "A file that can't be read as an image: `path` and `reason`"
     def __init__(self,
         path, # The file
-        reason:str=None, # What is wrong with it; None if `path` is an error's text, as PyTorch hands it over
+        reason:str|None=None, # What is wrong with it; None if `path` is an error's text, as PyTorch hands it over
     ):
         if reason is None: path,_,reason = str(path).strip().rsplit("ImageError: ", 1)[-1].partition(": ")
         super().__init__(f"{path}: {reason}")
@@ -95,13 +95,11 @@ def class_colors(
         out[name] = next((c for c in turn if c not in out.values()), turn[0])
     return {name: out[name] for name in classes}
 
-class_colours = class_colors # Its former name
-
 # %% ../nbs/00_core.ipynb #077f002d
 @contextmanager
 def atomic_path(
     path, # Where the file or folder shall be
-    suffix:str=None, # Ending of the temporary name; by default that of `path`, for writers that look at it
+    suffix:str|None=None, # Ending of the temporary name; by default that of `path`, for writers that look at it
 ):
     "A temporary path beside `path`, renamed to it when the block ends well, else removed. Makes the parent folders."
     path = Path(path)
@@ -195,6 +193,19 @@ def renamed(
             return f(*args, **kwargs)
         return inner
     return decorate
+
+def old_name(
+    old:str, # The old name
+    f, # The function under its new name
+): # A function that warns and does the same
+    "A function under its old name, with a `DeprecationWarning`."
+    @wraps(f)
+    def inner(*args, **kwargs):
+        warnings.warn(f"{old} is now called {f.__name__}", DeprecationWarning, stacklevel=2)
+        return f(*args, **kwargs)
+    return inner
+
+class_colours = old_name("class_colours", class_colors)
 
 # %% ../nbs/00_core.ipynb #fa57c002
 @lru_cache

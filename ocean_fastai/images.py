@@ -24,7 +24,7 @@ from PIL import Image, UnidentifiedImageError
 
 from .core import ImageError, OceanError, atomic_path, content_hash, file_hash
 from .core import find_file, printable, renamed
-from .geometry import Geometry, exif_mapping, parse_size
+from .geometry import Geometry, ROVCrop, exif_mapping, parse_size
 
 # %% ../nbs/02_images.ipynb #73ba2654
 Image.init() # Registers Pillow's formats
@@ -157,8 +157,8 @@ _KNOWN = f"images end in {' '.join(IMAGE_SUFFIXES)}; videos in {' '.join(VIDEO_S
 # %% ../nbs/02_images.ipynb #c10f2973
 def open_image(
     path, # An image file
-    geometry=None, # `Geometry`, `ROVCrop`, or None for the whole picture
-    min_size=None, # Least width and height after the crop, pixels, for which a JPEG is decoded; else the geometry's
+    geometry:Geometry|ROVCrop|None=None, # `Geometry`, `ROVCrop`, or None for the whole picture
+    min_size:int|str|tuple|None=None, # Least size after the crop, pixels, to decode a JPEG for; else the geometry's
     value_range:tuple|None=None, # Numbers that are black and white in files of more than 8 bits; else the geometry's
 )->Image.Image: # RGB, 8 bits
     "An image as a person sees it, cropped and squished as `geometry` asks. Raises `ImageError` with path and reason."
@@ -171,8 +171,8 @@ def open_image(
 
 def from_pil(
     im, # A PIL image, decoded or not, or an array: height x width, or height x width x 3 bytes
-    geometry=None, # `Geometry`, `ROVCrop`, or None for the whole picture
-    name=None, # What to call it in an error; by default the file it was opened from, or "image in memory"
+    geometry:Geometry|ROVCrop|None=None, # `Geometry`, `ROVCrop`, or None for the whole picture
+    name:str|Path|None=None, # What to call it in an error; by default the file it was opened from, or "image in memory"
 )->Image.Image: # RGB, 8 bits
     "A picture in memory as `open_image` gives one of a file; `im` is left as it is. Raises `ImageError`."
     name = name or getattr(im, "filename", "") or "image in memory"
@@ -217,9 +217,8 @@ def _decoded(im, geometry, least):
     scale = np.divide(im.size, stored)
     box = box * np.tile(scale, 2)
     size = swap(geometry.size) if geometry.size else tuple(max(1, round(n)) for n in box[2:] - box[:2])
-    whole = (0, 0, *im.size)
     im = _to_rgb(im, geometry.value_range, deep)
-    if size != im.size or tuple(box) != whole:
+    if size != im.size or tuple(box) != (0, 0, *im.size):
         cut = not geometry.size and (scale == 1).all() # No scaling
         if cut: im = im.crop(tuple(box.astype(int)))
         else: im = im.resize(size, Image.Resampling.BILINEAR, box=tuple(box), reducing_gap=2.)
@@ -304,8 +303,8 @@ def _source_hash(path):
 def cache_images(
     df, # A manifest: `path` (relative ones are read against `df.attrs["folder"]`)
     folder, # Where the cached images go; shared by any number of manifests, geometries and processes
-    geometry=None, # `Geometry` or `ROVCrop`; None for the whole picture
-    size=None, # Width and height to squish to, if the geometry doesn't say
+    geometry:Geometry|ROVCrop|None=None, # `Geometry` or `ROVCrop`; None for the whole picture
+    size:int|str|tuple|None=None, # Width and height to squish to, if the geometry doesn't say
     num_workers:int|None=None, # Threads; by default one a core
     progress:bool=True, # Show a progress bar?
     value_range:tuple|None=None, # As for `open_image`, if the geometry doesn't say
@@ -313,9 +312,8 @@ def cache_images(
     "The cropped, scaled image of each row on disk, or its `error`. Raises `OSError` for a full disk."
     geometry = _geometry(geometry, value_range)
     if size is not None: geometry = Geometry(geometry.crop, size, geometry.value_range)
-    base,folder = Path(df.attrs.get("folder", ".")),Path(folder)
-    paths = [base/p for p in df["path"]]
-    done = parallel(_cached, paths, folder=folder, geometry=geometry, n_workers=num_workers or os.cpu_count(),
-                    threadpool=True, progress=progress)
+    base = Path(df.attrs.get("folder", "."))
+    done = parallel(_cached, [base/p for p in df["path"]], folder=Path(folder), geometry=geometry,
+                    n_workers=num_workers or os.cpu_count(), threadpool=True, progress=progress)
     cached,error = (pd.Series(list(o), df.index, dtype=object) for o in zip(*done)) if done else (None, None)
     return df.assign(cached=cached, error=error)

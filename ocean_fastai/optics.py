@@ -10,7 +10,7 @@ __all__ = ['WAVELENGTHS_NM', 'JERLOV', 'water', 'veil_colour', 'attenuation', 'v
 # %% ../nbs/03_optics.ipynb #1dfa503a
 import numpy as np
 from PIL import Image
-from .core import OceanError
+from .core import OceanError, old_name
 
 # %% ../nbs/03_optics.ipynb #929f8ca7
 WAVELENGTHS_NM = (600, 525, 475)  # Red, green, blue
@@ -60,9 +60,9 @@ def apply_water(
     distance_m,                # Distance to what each pixel shows, metres: a number, or height x width
     water_type:str="II",       # One of `JERLOV`
     scale:float=1.,            # Multiplies the type's coefficients
-    beta_D=None,               # Attenuation of direct light per metre (number or R, G, B); from the type if None
-    beta_B=None,               # Attenuation of the veil per metre; as `beta_D` if None
-    veil=None,                 # Colour of far water, 0 to 1 (number or R, G, B); `veil_color(water_type)` if None
+    beta_D:float|tuple|None=None, # Attenuation of direct light per metre (number or R, G, B); from the type if None
+    beta_B:float|tuple|None=None, # Attenuation of the veil per metre; as `beta_D` if None
+    veil:float|tuple|None=None, # Colour of far water, 0 to 1 (number or R, G, B); `veil_color(water_type)` if None
 ):                             # The same picture through water, as what `image` was
     "Apply `I = J exp(-beta_D z) + B (1 - exp(-beta_B z))`. Raises `OceanError` for negative numbers and unknown types."
     J, back = _pixels(image)
@@ -78,4 +78,5 @@ def apply_water(
     direct = np.exp(-beta_D*z)
     return back(J*direct + B*(1 - (direct if beta_B is beta_D else np.exp(-beta_B*z))))
 
-water,veil_colour = apply_water,veil_color # Their former names
+water = old_name("water", apply_water)
+veil_colour = old_name("veil_colour", veil_color)

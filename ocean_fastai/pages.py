@@ -78,10 +78,10 @@ def _tile(
 @renamed(border_colours="border_colors")
 def contact_sheet(
     images, # Paths, Pillow images or arrays
-    captions=None, # A text for each image; line breaks are kept
-    cols:int=None, # Pictures in a row; chosen by their number
-    thumb=(240, 135), # Width and height of a picture, pixels
-    border_colors=None, # For each image, the color of its frame ("#rrggbb" or a name), or None
+    captions:list|None=None, # A text for each image; line breaks are kept
+    cols:int|None=None, # Pictures in a row; chosen by their number
+    thumb:tuple=(240, 135), # Width and height of a picture, pixels
+    border_colors:list|None=None, # For each image, the color of its frame ("#rrggbb" or a name), or None
 )->Image.Image: # RGB, dark text on white
     "Many small pictures with a word under each. Raises `OceanError` for no images, or lists of unequal length."
     images = list(images)

@@ -22,7 +22,7 @@ TEXT_COLUMNS = ("path", "label", "target", "annotator", "error", "video", "group
 
 def read_table(
     path, # A .csv or .parquet file
-    text=None, # Columns that stay text; the others are numbers if they can be; by default all but times and positions
+    text:list|tuple|None=None, # Columns that stay text; the others are numbers if they can be; by default most
 )->pd.DataFrame: # Cells of text stay what they are: a class may be called `NA`, `None` or `001`
     "Any table of the library from its file. Raises `ManifestError` that says what is wrong with it, and where."
     path = Path(path)

@@ -22,8 +22,8 @@ from ocean_fastai.core import OceanError
 from ocean_fastai.data.loaders import OceanDataLoaders
 from ocean_fastai.data.sources import manifest_from_csv
 from ocean_fastai.evaluate.calibration import apply_temperature, calibrate
-from ocean_fastai.evaluate.report import report_page
-from ocean_fastai.evaluate.scores import confusion, scores
+from ocean_fastai.evaluate.report import scores_report
+from ocean_fastai.evaluate.scores import classification_scores, confusion
 from ocean_fastai.explain.cam import cam_maps, show_cams
 from ocean_fastai.explain.localize import localize
 from ocean_fastai.infer.bundle import load_bundle, save_bundle
@@ -188,13 +188,13 @@ def test_each_target_is_judged(bundle, df, home):
     cm = confusion(preds, df, "floor")
     assert cm.index.tolist() == cm.columns.tolist() == FLOORS and cm.sum(axis=1).tolist() == [12]*4
     assert confusion(preds, df, "elements").loc["rocks", ["found", "missed"]].sum() == df.elements.str.contains("rocks").sum()
-    floors,summary = scores(preds, df, "floor", n_boot=20)
+    floors,summary = classification_scores(preds, df, "floor", n_boot=20)
     named = preds[preds.target == "floor"].label.to_numpy()
     assert summary.set_index("metric").value["accuracy"] == pytest.approx((named == df.floor.to_numpy()).mean()) and floors["class"].tolist() == FLOORS
-    assert "mean_average_precision" in set(scores(preds, df, "elements", n_boot=20)[1].metric)
-    for f in (confusion, scores):
+    assert "mean_average_precision" in set(classification_scores(preds, df, "elements", n_boot=20)[1].metric)
+    for f in (confusion, classification_scores):
         with pytest.raises(OceanError, match="several targets .floor, elements.; pass target="): f(preds, df)
-    page = report_page(preds, df, home/"both.html", n_boot=20, n_examples=1).read_text(encoding="utf-8")
+    page = scores_report(preds, df, home/"both.html", n_boot=20, n_examples=1).read_text(encoding="utf-8")
     assert all(f"{t}: {what}" in page for t in BOTH for what in ("Scores", "Confusion"))
 
 # Labels that are missing
@@ -300,8 +300,8 @@ def test_a_bundle_of_other_targets(bundle, df, drawn, tmp_path):
     other.to_csv(drawn.parent/"other.csv", index=False)
     preds = bundle.predict(other, progress=False) # labels aren't needed to predict
     assert len(preds) == 96
-    with pytest.raises(OceanError, match="no column 'floor'; the columns are: path, habitat, things"): scores(preds, other, "floor")
-    with pytest.raises(OceanError, match="'habitat'.*the targets are: floor, elements"): scores(preds, other, "habitat")
+    with pytest.raises(OceanError, match="no column 'floor'; the columns are: path, habitat, things"): classification_scores(preds, other, "floor")
+    with pytest.raises(OceanError, match="'habitat'.*the targets are: floor, elements"): classification_scores(preds, other, "habitat")
     with pytest.raises(OceanError, match=r"labels none of the model's targets .floor, elements.; the columns are: path, habitat, things"): jobs_of.evaluate(bundle.folder, drawn.parent/"other.csv", tmp_path/"e")
     with pytest.raises(OceanError, match="labels one target, and the model has 2"): jobs_of.evaluate(bundle.folder, drawn.parent/"images", tmp_path/"e")
     with pytest.raises(OceanError, match=r"none of the model's targets .floor, elements.; its columns are: path, habitat"): pseudo_label(bundle, other.assign(split="train"))
@@ -351,8 +351,8 @@ def test_a_class_of_two_targets_is_predicted_and_judged(twins, home):
     floor,second = (preds[preds.target == t] for t in ("floor", "second"))
     assert (floor.p_reef > .9).all() and set(floor.label) == {"reef"} and (second.p_reef < .1).all() and set(second.label) == {"sandy"}
     assert second[["p_muddy", "p_muddy-sand"]].isna().all(axis=None)
-    assert scores(preds, df, "floor", n_boot=0)[0].set_index("class").support["reef"] == 12
-    assert scores(preds, df, "second", n_boot=0)[0].set_index("class").support.to_dict() == df.second.value_counts().to_dict()
+    assert classification_scores(preds, df, "floor", n_boot=0)[0].set_index("class").support["reef"] == 12
+    assert classification_scores(preds, df, "second", n_boot=0)[0].set_index("class").support.to_dict() == df.second.value_counts().to_dict()
     assert confusion(preds, df, "second").loc["reef"].to_dict() == {"reef": 0, "sandy": (df.second == "reef").sum()}
     saved = load_bundle(save_bundle(twins.learn, home/"twins"))
     pd.testing.assert_frame_equal(saved.predict(df, progress=False), preds, atol=1e-5)

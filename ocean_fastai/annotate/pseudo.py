@@ -9,6 +9,7 @@ __all__ = ['sources_of', 'pseudo_label']
 
 # %% ../../nbs/70_annotate.pseudo.ipynb #7f83b1d2
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -117,9 +118,9 @@ def pseudo_label(
     df:pd.DataFrame, # A manifest with `split`
     # Calibrated probability from which a class counts as there, and below 1 minus which as absent; in (0.5, 1]
     threshold:float=.9,
-    target=None, # A target or several; by default all of the model's that the manifest has
+    target:str|list|None=None, # A target or several; by default all of the model's that the manifest has
     rounds:int=1, # How often: each round after the first trains anew on what the one before filled
-    fit=None, # For more rounds: a function that takes a manifest and returns a trained learner or bundle
+    fit:Callable|None=None, # For more rounds: a function that takes a manifest and returns a trained learner or bundle
     progress:bool=False, # Show a bar?
 )->pd.DataFrame: # A copy with empty training cells filled, and whose each label is; `attrs["pseudo"]`: how many
     "Fill empty cells with what a model is sure of. Raises `OceanError` where that can't be done honestly."

@@ -8,6 +8,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/data.blocks.html.md"""
 __all__ = ['NO_VOCAB', 'OpenImage', 'TensorTargets', 'ocean_block', 'check_validation', 'normalized']
 
 # %% ../../nbs/15_data.blocks.ipynb #b1500003
+from collections.abc import Callable
 from math import isnan, nan
 
 import numpy as np
@@ -111,8 +112,8 @@ def ocean_block(
     targets:dict, # Target -> its classes in order
     multilabel, # Names of those targets whose rows can have several classes
     geometry:Geometry, # Crop and size
-    item_tfms=None, # fastai transforms of one picture
-    batch_tfms=None, # fastai transforms of a batch, after the pixels became floats in [0, 1]
+    item_tfms:Callable|list|None=None, # fastai transforms of one picture
+    batch_tfms:Callable|list|None=None, # fastai transforms of a batch, after the pixels became floats in [0, 1]
 )->DataBlock: # For a table with an absolute `path` (or `cached`), the targets and `split`
     "The `DataBlock` of a manifest's rows, as `OceanDataLoaders` uses it. Raises `OceanError` for no target."
     if not targets: raise OceanError("no target; name the classes of one at least, as in {'floor': ['muddy', 'sandy']}")

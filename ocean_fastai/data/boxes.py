@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from ..core import BoxError, canonical, class_colours, renamed
+from ..core import BoxError, canonical, class_colors, renamed
 from ..images import image_size, open_image
 from .manifest import RESERVED, cell_texts, few, image_paths
 
@@ -41,7 +41,7 @@ def image_sizes(
 def check_boxes(
     boxes:pd.DataFrame, # At least `path`, `label`, `x0`, `y0`, `x1`, `y1`
     manifest:pd.DataFrame|None=None, # Images that the boxes may be of; by default nothing is known of these
-    classes=None, # Classes allowed; any by default
+    classes:list|tuple|None=None, # Classes allowed; any by default
     outside:str="error", # A box that reaches outside its image: "error", or "clip", which cuts it and says how many
 )->pd.DataFrame: # Copy with the columns of the table first, then any others, and a fresh index
     "A boxes table with all its columns, checked. Raises `BoxError` that names the wrong boxes, `ImageError`."
@@ -132,7 +132,7 @@ def show_boxes(
     image, # PIL image, height x width x 3 array, or the path of an image
     boxes:pd.DataFrame, # Its boxes: `label`, `x0`, `y0`, `x1`, `y1`, perhaps `score`; with a path, of many images
     ax:plt.Axes|None=None, # Matplotlib axes to draw on; those of a new figure by default
-    classes=None, # Classes to tell apart by color; by default `boxes.attrs["classes"]`, else those of the boxes
+    classes:list|tuple|None=None, # Classes to tell apart by color; by default those in `boxes.attrs`, else in the boxes
     figsize:tuple|None=None, # Width and height of a new figure, inches
     title:str|None=None, # Written above
     min_score:float|None=None, # Leave out boxes whose score is below; boxes without a score stay
@@ -167,7 +167,7 @@ def _opened_with_boxes(path, boxes):
 
 def _box_colors(boxes, classes):
     "A color for each class"
-    return class_colours(list(dict.fromkeys([*(classes or boxes.attrs.get("classes") or ()), *boxes["label"]])))
+    return class_colors(list(dict.fromkeys([*(classes or boxes.attrs.get("classes") or ()), *boxes["label"]])))
 
 def _scored(boxes, min_score):
     "The boxes whose score isn't below"
@@ -207,12 +207,12 @@ def outline_box(
 def draw_boxes(
     image, # PIL image, height x width x 3 bytes, or the path of an image
     boxes:pd.DataFrame, # Its boxes: `label`, `x0`, `y0`, `x1`, `y1`, perhaps `score`; with a path, of many images
-    classes=None, # Classes to tell apart by color; by default `boxes.attrs["classes"]`, else those of the boxes
+    classes:list|tuple|None=None, # Classes to tell apart by color; by default those in `boxes.attrs`, else in the boxes
     color:str|None=None, # Of all boxes; by default each class has its own
     width:int|None=None, # Of the line, pixels; by default a 300th of the picture's width
     labels:bool=True, # Write class and score at each box
     min_score:float|None=None, # Leave out boxes whose score is below; boxes without a score stay
-    scale=1., # Pixels of `image` per unit of the boxes, or a pair for width and height
+    scale:float|tuple=1., # Pixels of `image` per unit of the boxes, or a pair for width and height
 )->Image.Image: # A copy, RGB
     "A picture with its boxes drawn in, the surest last; labels stay inside."
     if isinstance(image, (str, os.PathLike)): image,boxes = _opened_with_boxes(image, boxes)
@@ -278,7 +278,7 @@ def boxes_to_labels(
     manifest:pd.DataFrame, # Every image, also those without a box
     boxes:pd.DataFrame, # Their boxes
     target:str="elements", # The column to make; one of that name is replaced
-    classes=None, # Classes that count; by default all that have a box
+    classes:list|tuple|None=None, # Classes that count; by default all that have a box
 )->pd.DataFrame: # Copy of the manifest with `target`: classes joined by `;`, or `none`
     "An image-level multi-label target out of boxes. Raises `BoxError`."
     if target in RESERVED:

@@ -10,11 +10,14 @@ __all__ = ['OceanDataLoaders']
 # %% ../../nbs/16_data.loaders.ipynb #73cba59e
 import random
 import warnings
+from collections.abc import Callable
 from copy import deepcopy
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import torch
 from fastai.data.core import DataLoaders
 from fastai.vision.core import PILImage, show_image
 from fastai.vision.data import get_grid
@@ -22,7 +25,7 @@ from fastcore.basics import listify, num_cpus, patch
 from fasttransform import Transform
 
 from ..core import SEED, AugmentError, ManifestError, OceanError, renamed
-from .augment import LEVELS, AlbumentationsTransform, augment, checked_aug, ocean_augs, recipes
+from .augment import LEVELS, AlbumentationsTransform, aug_recipes, augment, checked_aug, ocean_augs
 from .blocks import NO_VOCAB, OpenImage, TensorTargets, check_validation, normalized, ocean_block
 from .manifest import (PSEUDO, RESERVED, cell_texts, check_manifest, classes_of, few, image_paths,
     is_multilabel, label_matrix, parse_cell, target_columns)
@@ -162,7 +165,7 @@ class OceanDataLoaders(DataLoaders):
 
     def test_dl(self,
         test_items, # A manifest, or a list of paths, PIL images or arrays
-        rm_type_tfms=0, # First of the type transforms to apply; 0 for all, so whatever comes in is cropped and squished
+        rm_type_tfms:int=0, # First of the type transforms to apply; 0 for all, so that any image is cropped
         with_labels:bool=False, # Does the manifest hold labels?
         **kwargs
     ):
@@ -187,18 +190,18 @@ def from_manifest(cls:OceanDataLoaders,
     size:int|tuple=512, # What the network sees: one number or (width, height), pixels
     crop:ROVCrop|float|None=None, # A part of the width in (0, 1], or None for the whole picture
     bs:int|None=None, # Images a batch, at most; by default 8 to 64, so that an epoch has twenty steps where it can
-    augs="medium", # light, medium or strong; an Albumentations or fastai transform, a list of the former, or None
-    cache=None, # Folder for the cropped, squished images; None to decode the files each time
+    augs:str|Callable|list|None="medium", # light, medium, strong; a fastai transform, Albumentations ones; None
+    cache:str|Path|None=None, # Folder for the cropped, squished images; None to decode the files each time
     classes:list|dict|None=None, # Classes in order, for several targets a dict of them; by default those found, sorted
     multi:bool|dict|None=None, # Several classes a picture? By default, if a cell holds `;`, `?` or `none`
     valid:float=.2, # Share of the images for validation, where the manifest has no `split`
     groups:str="auto", # What stays together in the split: see `split_frames`
     seed:int=SEED, # Of the split and of the order of the images
-    folder=None, # Where relative paths start; by default `df.attrs["folder"]`
+    folder:str|Path|None=None, # Where relative paths start; by default `df.attrs["folder"]`
     num_workers:int|None=None, # Loader processes; by default none for few images
-    device=None, # Where batches go; by default fastai's choice
-    item_tfms=None, # Further fastai transforms of one picture, in training alone
-    batch_tfms=None, # Further fastai transforms of a batch, in training alone
+    device:str|torch.device|None=None, # Where batches go; by default fastai's choice
+    item_tfms:Callable|list|None=None, # Further fastai transforms of one picture, in training alone
+    batch_tfms:Callable|list|None=None, # Further fastai transforms of a batch, in training alone
     progress:bool=True, # Print how the data was split, and show a bar while images are cached?
     value_range:tuple|None=None, # Numbers that are black and white, for images of other than 8 or full 16 bits
 )->OceanDataLoaders: # Loaders `train` and `valid`; rows whose split is `test` are in neither
@@ -240,7 +243,7 @@ def from_folder(cls:OceanDataLoaders,
 def from_csv(cls:OceanDataLoaders,
     path, # A CSV or Parquet file with a column `path`
     target:str|list="label", # The column to learn, or a list of columns
-    folder=None, # Where relative paths start; by default the file's folder
+    folder:str|Path|None=None, # Where relative paths start; by default the file's folder
     **kwargs # As for `from_manifest`
 )->OceanDataLoaders: # Loaders `train` and `valid`
     "Loaders of the images in a table. Raises `OceanError` as `manifest_from_csv` and `from_manifest`."
@@ -269,9 +272,9 @@ def resize(self:OceanDataLoaders,
 def _shown_augs(augs):
     "Captions and transforms to show of an augmentation: of a level each of its transforms, named after its challenge."
     if isinstance(augs, str):
-        return [(f"{challenge}: {type(t).__name__}", t) for challenge,ts in recipes(augs).items() for t in ts]
+        return [(f"{challenge}: {type(t).__name__}", t) for challenge,ts in aug_recipes(augs).items() for t in ts]
     tfms = [augs] if isinstance(augs, Transform) else list(getattr(checked_aug(augs), "transforms", None) or [augs])
-    challenges = {type(t).__name__: name for name,ts in recipes(vertical_flip=True).items() for t in ts}
+    challenges = {type(t).__name__: name for name,ts in aug_recipes(vertical_flip=True).items() for t in ts}
     return [(": ".join(filter(None, (challenges.get(type(t).__name__), type(t).__name__))), t) for t in tfms]
 
 @patch

@@ -38,7 +38,7 @@ def image_folders(
 def locate_images(
     names, # As the annotation file writes them
     path, # The annotation file
-    images=None, # The folder that names start from; by default the first of the usual ones that has most of them
+    images:str|Path|None=None, # The folder that names start from; by default the usual one that has most of them
 )->tuple: # Folder, names as they are on disk, and a report's rows on those that are absent
     "Where images lie, and what they are called there."
     names,best = list(names),None

@@ -42,7 +42,7 @@ def split_parts(
 # %% ../../nbs/10_data.manifest.ipynb #964b647b
 def image_paths(
     df:pd.DataFrame, # A manifest
-    folder=None, # Where relative paths start; by default `df.attrs["folder"]`, else the working directory
+    folder:str|Path|None=None, # Where relative paths start; by default `df.attrs["folder"]`, else the working directory
 )->list: # An absolute `Path` a row
     "Where each row's image lies. Raises `ManifestError` without a `path` column or for an empty path."
     if "path" not in df: raise ManifestError(f"no column `path`; the columns are: {', '.join(map(str, df.columns))}")
@@ -77,7 +77,7 @@ def _cells(column):
 # %% ../../nbs/10_data.manifest.ipynb #3bfaa72e
 def target_columns(
     df:pd.DataFrame, # A manifest
-    exclude=(), # Further columns that are none, such as the one that a split is made by
+    exclude:str|list|tuple=(), # Further columns that are none, such as the one that a split is made by
 )->list: # Names of columns, in the table's order
     "The columns that could be a target: neither reserved, nor measurements, row numbers or `<target>_source`."
     skip = {*RESERVED, *([exclude] if isinstance(exclude, str) else exclude), *(f"{c}_source" for c in df.columns)}
@@ -133,7 +133,7 @@ def is_multilabel(
 def classes_of(
     df:pd.DataFrame, # A manifest
     target:str, # A column of it
-    classes=None, # Classes wanted, in this order, whether they occur or not; aliases allowed
+    classes:list|tuple|None=None, # Classes wanted, in this order, whether they occur or not; aliases allowed
 )->list: # Class names
     "The classes of a target, sorted, or `classes`. Raises `ManifestError` for labels outside it, or for no classes."
     found = Counter()
@@ -189,9 +189,9 @@ def label_matrix(
 @renamed(vocab="classes")
 def check_manifest(
     df:pd.DataFrame, # A manifest
-    target=None, # The target column or columns; by default all that could be one
-    classes=None, # Classes allowed: a list, or for several targets a dict of lists; any by default
-    folder=None, # Where relative paths start; by default `df.attrs["folder"]`, else the working directory
+    target:str|list|None=None, # The target column or columns; by default all that could be one
+    classes:list|tuple|dict|None=None, # Classes allowed: a list, or for several targets a dict of lists; any by default
+    folder:str|Path|None=None, # Where relative paths start; by default `df.attrs["folder"]`, else the working directory
     progress:bool=True, # Print how many rows have no label?
 )->pd.DataFrame: # The rows with a label in some target, numbered anew; `attrs["unlabelled"]` counts the others
     "A manifest that can be trusted. Raises one `ManifestError` that names absent files, double rows and wrong labels."

@@ -27,7 +27,7 @@ from ..tables import read_table
 def manifest_from_folder(
     folder, # Holds class folders, or split folders that hold class folders
     target:str="label", # Name of the column that the classes go to
-    classes=None, # Classes allowed, aliases included; any by default
+    classes:list|tuple|None=None, # Classes allowed, aliases included; any by default
 )->pd.DataFrame: # `path` relative to `folder`, the target, and `split` where there are split folders
     "The images in class folders. Raises `OceanError` for no images, `ManifestError` for folders that are no classes."
     check_target(target)
@@ -103,8 +103,8 @@ def _leads_back(d, root):
 # %% ../../nbs/12_data.sources.ipynb #ea3debaa
 def manifest_from_csv(
     path, # A CSV (or Parquet) file with a column `path`
-    folder=None, # Where relative paths start; by default the file's own folder
-    target=None, # The target column or columns; by default all that could be one
+    folder:str|Path|None=None, # Where relative paths start; by default the file's own folder
+    target:str|list|None=None, # The target column or columns; by default all that could be one
 )->pd.DataFrame: # The whole table, labels by their canonical names
     "A manifest from someone's table. Raises `ManifestError` with the columns found if `path` or the target is missing."
     df = _text_paths(read_table(path), path)

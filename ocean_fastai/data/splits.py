@@ -24,7 +24,7 @@ from .manifest import (cell_texts, check_apart, few, image_paths, label_matrix, 
 def group_column(
     df:pd.DataFrame, # A manifest
     groups:str="auto", # A column; "auto" or "split": the first filled of `group` and `video`; "none": single frames
-)->str: # The column's name; None for single frames
+)->str|None: # The column's name; None for single frames
     "The column whose values must stay together. Raises `SplitError` where it is missing or empty."
     if groups in ("auto", "split"): return next((c for c in ("group", "video") if _filled(df, c)), None)
     if groups == "none": return None
@@ -47,7 +47,7 @@ def _filled(df, column):
 # %% ../../nbs/13_data.splits.ipynb #93a697a4
 def group_numbers(
     df:pd.DataFrame, # A manifest
-    column:str=None, # What stays together, as `group_column` says; None for single frames
+    column:str|None=None, # What stays together, as `group_column` says; None for single frames
 )->np.ndarray: # A group's number for each row, from 0 in order of appearance
     "A number for each row, the same for rows that stay together; a row with an empty cell has one of its own."
     texts = cell_texts(df[column]).to_numpy(copy=True) if column else np.full(len(df), "", object)
@@ -130,7 +130,7 @@ def split_frames(
     valid:float=.2, # Share of the rows for validation, 0 to 0.5
     test:float=0., # Share of the rows for the test, 0 to 0.5
     groups:str="auto", # What stays together: a column, "none", or "auto": `split`, else `group`, `video`, "none"
-    stratify=None, # Target or targets whose classes are shared out evenly; by default the only one, if it is
+    stratify:str|list|None=None, # Target or targets whose classes are shared out evenly; by default the only one
     seed:int=SEED, # Same seed, same split, in whatever order the rows come
     progress:bool=True, # Print what was split and the shares reached?
 )->pd.DataFrame: # A copy with `split`: train, valid or test; `attrs["split"]` tells groups, seed, n_groups and shares
@@ -139,7 +139,7 @@ def split_frames(
         if not 0 <= share <= .5: raise SplitError(f"{name}={share}: a share of the rows must lie between 0 and 0.5")
     image_paths(df)
     keep = groups == "split" or groups == "auto" and _filled(df, "split")
-    if not keep and "split" in df and (n := (df["split"] == "test").sum()):
+    if not keep and "split" in df and (n := (split_parts(df) == "test").sum()):
         warnings.warn(f"groups={groups!r} makes a new split: {n} rows of the old split's test part may train now; keep "
                       f"it with groups='auto'", stacklevel=3)
     was = df.attrs.get("split", {}) if keep else {}

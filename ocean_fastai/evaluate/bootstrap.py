@@ -72,7 +72,7 @@ def interval_of(
 def weighted_average_precision(
     truth:np.ndarray, # One class: 1, 0 or NaN for unknown, for each image
     prob:np.ndarray, # Its probability, for each image
-    weights:np.ndarray=None, # Sets of weights x images; by default one set, of ones
+    weights:np.ndarray|None=None, # Sets of weights x images; by default one set, of ones
 )->np.ndarray: # One for each set of weights; NaN if all its images have the class, or none
     "Average precision as scikit-learn defines it, for many weightings at once; equal probabilities enter together."
     if weights is None: weights = np.ones((1, len(truth)))

@@ -260,9 +260,9 @@ def boxes_report(
     groups:str="auto", # Column resampled as a whole; as in `wsol_scores`
     n_boot:int=1000, # Resamples
     seed:int=SEED, # Of the resampling
-    extra=(), # Further sections: (heading, text, items), as `save_page` takes them
-    thumb=(360, 240), # Width and height of an example, pixels
-    scores:pd.DataFrame=None, # What `wsol_scores` gave for these boxes, if it is known already
+    extra:list|tuple=(), # Further sections: (heading, text, items), as `save_page` takes them
+    thumb:tuple=(360, 240), # Width and height of an example, pixels
+    scores:pd.DataFrame|None=None, # What `wsol_scores` gave for these boxes, if it is known already
 )->Path: # The file
     "Scores, their meaning and examples of each class on one self-contained page. Raises `OceanError`."
     compared = _compared_boxes(boxes, truth, manifest, groups)

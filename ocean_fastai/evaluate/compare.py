@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from fastai.learner import Learner
 from fastcore.basics import listify
+from matplotlib.axes import Axes
 from tqdm import tqdm
 
 from ..core import SEED, OceanError, atomic_path
@@ -123,7 +124,7 @@ def _notes(table, lost, n_boot, seed):
 # %% ../../nbs/64_evaluate.compare.ipynb #a3368485
 def plot_comparison(
     table:pd.DataFrame, # As `compare_preds` or `compare` makes it
-    ax=None, # For each target a pair of axes, or one for the scores alone; by default those of a new figure
+    ax:Axes|list|np.ndarray|None=None, # A pair for each target, or one for scores alone; by default in a new figure
 ): # The axes, as given or as an array of targets x 2
     "Scores with intervals and seeds, and differences from the baseline. Raises `OceanError` for too few or many axes."
     parts = list(table.groupby("target", sort=False))
@@ -266,7 +267,7 @@ def compare(
     seeds:int|list=3, # How often each is trained, or the seeds themselves
     baseline:str|None=None, # The candidate that the others are compared with; by default the first
     metric:str|None=None, # As in `compare_preds`
-    out=None, # Folder for each run's predictions, to stop and go on; None keeps all in memory
+    out:str|Path|None=None, # Folder for each run's predictions, to stop and go on; None keeps all in memory
     valid:float=.2, # Share of the rows for validation, where a split is made
     test:float=.2, # Share of the rows to judge on, where a split is made
     groups:str="auto", # What stays together: "auto" keeps the manifest's `split`, a column makes a new one
@@ -312,8 +313,7 @@ def _judged(runs, plans, rows, part, metric, baseline, groups, n_boot, seed):
         base = baseline if baseline in mine else None
         table = compare_preds(mine, rows, t, metric, base, groups, n_boot, seed)
         if base != baseline: notes.append(f"{t}: compared with {next(iter(mine))}, as {baseline} doesn't learn it.")
-        seconds = [np.mean([s for _,s in runs[name]]).round(1) for name in table["name"]]
-        tables.append(table.assign(seconds=seconds))
+        tables.append(table.assign(seconds=[np.mean([s for _,s in runs[name]]).round(1) for name in table["name"]]))
         notes += table.attrs["notes"]
     out = pd.concat(tables, ignore_index=True)
     out.attrs = {"baseline": {k: v for o in tables for k,v in o.attrs["baseline"].items()}, "notes": [*notes, _BEST]}

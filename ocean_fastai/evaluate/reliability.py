@@ -25,8 +25,8 @@ def _share(table):
 def plot_reliability(
     preds:pd.DataFrame, # Predictions
     df:pd.DataFrame, # A manifest with the target's column
-    target=None, # The target; the only one by default
-    before=None, # The same predictions uncalibrated, for a second line
+    target:str|None=None, # The target; the only one by default
+    before:pd.DataFrame|None=None, # The same predictions uncalibrated, for a second line
     n_bins:int=15, # Bins of equal width
 )->Figure: # Saved with `.savefig`
     "Score against the share that is right, and how many answers each bin has. Raises `OceanError`."

@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
-from ..core import SEED, OceanError
+from ..core import SEED, OceanError, old_name
 from .bootstrap import images_judged
 from .scores import as_matrices, classification_scores, confusion, match_truth, targets_of
 from ..pages import contact_sheet, save_page
@@ -37,7 +37,7 @@ def _shares(
 
 def plot_confusion(
     cm:pd.DataFrame, # As `confusion` makes it
-    ax=None, # Axes to draw on; by default those of a new figure
+    ax:Axes|None=None, # Axes to draw on; by default those of a new figure
 )->Axes: # The axes
     "Counts as numbers, shares of the row as colors, for up to some twenty classes; multi-label, wrong ones are orange."
     square,shares,roomy = cm.index.name == "true",_shares(cm),max(cm.shape) <= 9
@@ -83,7 +83,7 @@ def figure_of(
 # %% ../../nbs/67_evaluate.report.ipynb #9ebe8362
 def plot_history(
     history:pd.DataFrame, # A learner's: stage, epoch, train_loss, valid_loss, metrics
-    ax=None, # A pair of axes, or one for both with the metric's scale at its right; by default a pair in a new figure
+    ax:Axes|list|np.ndarray|None=None, # A pair, or one with the metric's scale at its right; by default a new pair
 ): # The axes, as given or as an array of two
     "Losses and the first metric over the epochs. Raises `OceanError` for a table without losses."
     if missing := [c for c in ("train_loss", "valid_loss") if c not in history]:
@@ -268,4 +268,4 @@ def scores_report(
         sections += _sections(preds, df, name, prefix, groups, n_boot, seed, n_examples)
     return save_page(path, title, [*sections, *extra], intro)
 
-report_page = scores_report # its name in version 0.1
+report_page = old_name("report_page", scores_report)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..core import SEED, ManifestError, OceanError
+from ..core import SEED, ManifestError, OceanError, old_name
 from ..data.manifest import PSEUDO, cell_texts, image_paths, is_multilabel, label_matrix, split_parts
 from ..data.splits import group_column, group_numbers
 from .bootstrap import (bootstrap, class_mean, images_judged, interval_notes, interval_of,
@@ -256,7 +256,7 @@ def classification_scores(
                              "notes": _notes(attrs, classes, n, n_groups)}
     return Scores(classes, summary)
 
-scores = classification_scores # its name in version 0.1
+scores = old_name("scores", classification_scores)
 
 # %% ../../nbs/61_evaluate.scores.ipynb #7f59b90b
 def _notes(attrs, classes, n, n_groups)->list:

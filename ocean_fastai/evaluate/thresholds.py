@@ -109,7 +109,7 @@ def cooccurrence(
 
 def plot_cooccurrence(
     counts:pd.DataFrame, # As `cooccurrence` makes it
-    ax=None, # Axes to draw on; by default those of a new figure
+    ax:Axes|None=None, # Axes to draw on; by default those of a new figure
 )->Axes: # The axes
     "Images with both as numbers; as colors, the share of the row's images that also have the column's class."
     n,of = counts.to_numpy(),np.array(counts.attrs["of"])

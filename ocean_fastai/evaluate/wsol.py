@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from ..core import BoxError, OceanError
+from ..core import BoxError, OceanError, old_name
 from ..data.boxes import BOX_COLUMNS, IOUS, box_ious, check_boxes, image_sizes, reaches, true_pairs
 from ..data.manifest import cell_texts, few, image_paths
 from ..data.splits import check_apart
@@ -48,7 +48,7 @@ def center_boxes(
     out.attrs = {**truth.attrs, **manifest.attrs}
     return out
 
-centre_boxes = center_boxes # the name until 0.1
+centre_boxes = old_name("centre_boxes", center_boxes)
 
 # %% ../../nbs/65_evaluate.wsol.ipynb #4c17be43
 def _checked_heat(heat, where)->np.ndarray:
@@ -190,8 +190,8 @@ def max_box_acc(
     truth:pd.DataFrame, # True boxes
     manifest:pd.DataFrame, # Their images
     iou:float=.5, # Overlap that counts as right, in (0, 1]
-    fit:tuple=None, # (heats, truth, manifest) of other images to choose the threshold on; by default the same images
-    thresholds=None, # Parts of a map's maximum to try; by default 0.01, 0.02 ... 0.99
+    fit:tuple|None=None, # (heats, truth, manifest) of other images to choose the threshold on; by default the same
+    thresholds:list|np.ndarray|None=None, # Parts of a map's maximum to try; by default 0.01, 0.02 ... 0.99
 )->pd.DataFrame: # By class, of all pairs, their mean: accuracy, baseline, pairs, threshold, chosen_on; `attrs`: notes
     "MaxBoxAcc (Choe et al. 2020): the largest part's box at the best threshold. Raises `OceanError`, `SplitError`."
     return _max_box_acc(heats, truth, manifest, _checked_ious([iou]), False, fit, thresholds)
@@ -200,9 +200,9 @@ def max_box_acc_v2(
     heats:pd.DataFrame, # Maps: path, label, heat
     truth:pd.DataFrame, # True boxes
     manifest:pd.DataFrame, # Their images
-    ious=IOUS, # Overlaps that count as right, each in (0, 1]
-    fit:tuple=None, # (heats, truth, manifest) of other images to choose thresholds on; by default the same images
-    thresholds=None, # Parts of a map's maximum to try; by default 0.01, 0.02 ... 0.99
+    ious:list|tuple=IOUS, # Overlaps that count as right, each in (0, 1]
+    fit:tuple|None=None, # (heats, truth, manifest) of other images to choose thresholds on; by default the same images
+    thresholds:list|np.ndarray|None=None, # Parts of a map's maximum to try; by default 0.01, 0.02 ... 0.99
 )->pd.DataFrame: # As `max_box_acc`, with a column `at_...` and `threshold_...` for each IoU, whose mean is `accuracy`
     "MaxBoxAccV2: every part's box, the best threshold for each IoU, their mean. Raises `OceanError`, `SplitError`."
     return _max_box_acc(heats, truth, manifest, _checked_ious(ious), True, fit, thresholds)
@@ -216,7 +216,7 @@ def _checked_ious(ious)->list:
 # %% ../../nbs/65_evaluate.wsol.ipynb #9d4c1f6e
 def ranked_boxes(
     boxes:pd.DataFrame, # Boxes with `score`
-    manifest:pd.DataFrame=None, # Their images
+    manifest:pd.DataFrame|None=None, # Their images
 )->pd.DataFrame: # Checked, the highest score first, with `peak_x` and `peak_y`
     "Boxes that can be ranked. Raises `BoxError` for boxes without a score."
     out = check_boxes(boxes, manifest)

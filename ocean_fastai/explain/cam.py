@@ -112,12 +112,12 @@ def _table(net, items, classes, target, method, raw, bs, workers):
 def cam_maps(
     model, # A `Bundle`, a fastai `Learner`, or a torch network
     items, # A normalized batch, N x 3 x H x W; of a bundle or learner also paths, images, a folder, a manifest, a video
-    classes="predicted", # "predicted" (the likeliest), "all", a class by name or index, or one for each image
-    target:str=None, # Whose classes; needed where the network has several targets
+    classes:str|int|list="predicted", # "predicted" (the likeliest), "all", one by name or index, or one for each image
+    target:str|None=None, # Whose classes; needed where the network has several targets
     method:str="gradcam", # One of `METHODS`
     raw:bool=False, # The values themselves, with their sign, and neither ReLU nor division?
     bs:int=32, # Images at once
-    num_workers:int=None, # Threads that read images; by default one a processor, at most 8
+    num_workers:int|None=None, # Threads that read images; by default one a processor, at most 8
 )->torch.Tensor|pd.DataFrame: # Of a batch N x h x w, or N x C x h x w; else path, target, label, score, error, cam
     "Where a network sees a class, 0 to 1, on its feature map's own grid. Raises `OceanError`, a `ValueError`."
     if method not in METHODS: raise OceanError(f"no method {method!r}; there are {', '.join(METHODS)}")
@@ -173,12 +173,12 @@ def _show_one(ax, image, heat, top, alpha, cmap):
 
 def show_cams(
     cams, # The table of `cam_maps` or `heat_maps`, or maps N x h x w
-    images=None, # Paths, PIL images or H x W x 3 arrays; by default the table's own, as the network saw them
-    titles=None, # Text for each; by default class and probability
-    ctxs=None, # matplotlib axes, one a map, or two with the image beside it; by default a new figure of image and map
+    images:list|None=None, # Paths, PIL images or H x W x 3 arrays; by default the table's own, as the network saw them
+    titles:list|None=None, # Text for each; by default class and probability
+    ctxs:list|np.ndarray|None=None, # Axes, one or two (image and map) for each; by default two in a new figure
     cols:int=4, # Columns of a new figure, an even number: image, map, image, map
     alpha:float=.8, # How much the strongest place covers the image, 0 to 1; weaker ones cover less
-    cmap="inferno", # matplotlib colour map
+    cmap:str="inferno", # matplotlib colour map
 ): # The maps' axes, an array
     "Draw maps over their images, on one colour scale from 0 to the largest value. Raises `OceanError`."
     images,maps,own = _table_pictures(cams, images) if isinstance(cams, pd.DataFrame) else _map_pictures(cams, images)

@@ -182,11 +182,11 @@ SCALES = (1, 1.5, 2)
 def seen_images(
     model, # A `Bundle`, or a learner
     items, # Anything that `list_items` takes
-    classes=None, # Classes to map, as a name or a list; None for those that the network names in an image
-    target:str=None, # Whose classes; needed where the network has several targets
-    scales=SCALES, # Input sizes in units of the network's own
-    tiles=None, # Columns and rows to cut each image into; None for none
-    num_workers:int=None, # Threads that read images; by default one a processor, at most 8
+    classes:str|list|None=None, # Classes to map, as a name or a list; None for those that the network names in an image
+    target:str|None=None, # Whose classes; needed where the network has several targets
+    scales:list|tuple=SCALES, # Input sizes in units of the network's own
+    tiles:tuple|None=None, # Columns and rows to cut each image into; None for none
+    num_workers:int|None=None, # Threads that read images; by default one a processor, at most 8
     progress:bool=True, # Show a bar?
 ):
     "Yields for each item: its row, size (pixels), {class: (probability, class map, what stands out)}, why not."
@@ -236,7 +236,7 @@ def check_mix(
 def heat_maps(
     model, # A `Bundle`, or a learner
     items, # Anything that `list_items` takes: paths, a folder, a manifest, images, a video
-    classes=None, # Classes to map, as a name or a list; None for those that the network names in an image
+    classes:str|list|None=None, # Classes to map, as a name or a list; None for those that the network names in an image
     mix:float=MIX, # Part of the class map, in [0, 1]; the rest is what stands out
     **kwargs, # `target`, `scales`, `tiles`, `num_workers`, `progress`, as for `seen_images`
 )->pd.DataFrame: # A row an image and class: path, label, score, heat (h x w, of the whole image), width, height, error
@@ -265,7 +265,7 @@ def heat_boxes(
     "A box round each connected part of a map that reaches `threshold` times its maximum."
     return np.array([row for row,_ in heat_parts(heat, threshold, size, min_area)]).reshape(-1, 7)
 
-def heat_parts(heat, threshold, size, min_area=0)->list:
+def heat_parts(heat, threshold, size, min_area:float=0)->list:
     "As `heat_boxes`, each row with the part itself: the map's cells within the box, true or false."
     heat = np.asarray(heat, np.float32)
     low,top = (heat.min(), heat.max()) if heat.size else (0, 0)

@@ -78,16 +78,16 @@ def _in_pixels(part, xy):
 def localize(
     model, # A `Bundle`, or a learner
     items, # Anything that `list_items` takes: paths, a folder, a manifest, images, a video
-    classes=None, # Classes to find, as a name or a list; None for those that the network names in an image
-    target:str=None, # Whose classes; needed where the network has several targets
+    classes:str|list|None=None, # Classes to find, a name or a list; None for those that the network names in an image
+    target:str|None=None, # Whose classes; needed where the network has several targets
     threshold:str|float|dict|None=None, # "otsu", "fitted", a part of the maximum, or by class; None: fitted, else Otsu
-    mix:float=None, # Part of the class map in the heat map, in [0, 1]; None: the fitted one, else 0.25
-    scales=None, # Input sizes in units of the network's own; None: those of the fit, else 1, 1.5 and 2
-    tiles=None, # Columns and rows to cut images into, for small things; None: those of the fit; 0 for none
-    fit:dict=None, # What `fit_threshold` gave; None: what the bundle holds
-    min_area:float=None, # Smallest box, as a share of the image's area; None: 0.002, with tiles 0.02 of a tile
+    mix:float|None=None, # Part of the class map in the heat map, in [0, 1]; None: the fitted one, else 0.25
+    scales:list|tuple|None=None, # Input sizes in units of the network's own; None: those of the fit, else 1, 1.5 and 2
+    tiles:tuple|int|None=None, # Columns and rows to cut images into, for small things; None: the fit's; 0 for none
+    fit:dict|None=None, # What `fit_threshold` gave; None: what the bundle holds
+    min_area:float|None=None, # Smallest box, as a share of the image's area; None: 0.002, with tiles 0.02 of a tile
     masks:bool=False, # Add `mask`: which pixels of its box belong to the part, height x width
-    num_workers:int=None, # Threads that read images; by default one a processor, at most 8
+    num_workers:int|None=None, # Threads that read images; by default one a processor, at most 8
     progress:bool=True, # Show a bar?
 )->pd.DataFrame: # Boxes with `peak_x` and `peak_y`, pixels; `attrs`: thresholds, and errors, a list of (path, reason)
     "Where the classes are, without a box label ever seen in training. Raises `OceanError` for what it can't take."
@@ -148,13 +148,13 @@ def fit_threshold(
     model, # A `Bundle`, or a learner
     df:pd.DataFrame, # Manifest of images that training didn't learn from
     boxes:pd.DataFrame, # Their true boxes
-    target:str=None, # Whose classes; needed where the network has several targets
-    classes=None, # Classes to fit; by default those of the network that have a box
-    mix:float=None, # Part of the class map in the heat map, in [0, 1]; None chooses it too
-    scales=SCALES, # Input sizes in units of the network's own
-    tiles=None, # Columns and rows to cut each image into; None for none
-    held_out:pd.DataFrame=None, # Manifest of the images that will judge; none may be among `df`
-    num_workers:int=None, # Threads that read images; by default one a processor, at most 8
+    target:str|None=None, # Whose classes; needed where the network has several targets
+    classes:str|list|None=None, # Classes to fit; by default those of the network that have a box
+    mix:float|None=None, # Part of the class map in the heat map, in [0, 1]; None chooses it too
+    scales:list|tuple=SCALES, # Input sizes in units of the network's own
+    tiles:tuple|None=None, # Columns and rows to cut each image into; None for none
+    held_out:pd.DataFrame|None=None, # Manifest of the images that will judge; none may be among `df`
+    num_workers:int|None=None, # Threads that read images; by default one a processor, at most 8
     progress:bool=True, # Show a bar?
 )->dict: # target, scales, tiles, classes: {class: threshold, mix, images, box_accuracy, first_box_accuracy, f1}
     "Thresholds and mixes for `localize`, one a class. Raises `OceanError`, or `SplitError` for held-out images."

@@ -70,7 +70,7 @@ def _image_rows(path, listed, images):
 
 def coco_images(
     path, # The JSON file
-    images=None, # Folder that `file_name`s start from; by default looked for beside the file, in `images` and the like
+    images:str|Path|None=None, # Folder that `file_name`s start from; by default looked for in the usual places
 )->pd.DataFrame: # Manifest: `path`, and further keys of the images
     "The images of a COCO file, whatever its annotations say. Raises `BoxError` where there is no list of images."
     _,listed = _listed(path, "images")
@@ -84,8 +84,8 @@ def coco_images(
 # %% ../../nbs/21_formats.coco.ipynb #f0210012
 def read(
     path, # The JSON file
-    images=None, # Folder that `file_name`s start from; by default looked for beside the file, in `images` and the like
-    classes=None, # Classes to keep, in this order; by default all
+    images:str|Path|None=None, # Folder that `file_name`s start from; by default looked for in the usual places
+    classes:list|tuple|None=None, # Classes to keep, in this order; by default all
     outside:str="error", # Boxes that reach outside their images: "error" or "clip"
 )->tuple: # Manifest, boxes, report
     "Images and boxes of a COCO file. Raises `BoxError`, or `ImageError` where an image's size can't be had."
@@ -123,8 +123,8 @@ def read(
 @renamed(folder="images")
 def read_coco(
     path, # The JSON file
-    images=None, # Folder that `file_name`s start from; by default looked for beside the file, in `images` and the like
-    classes=None, # Classes to keep, in this order; by default all
+    images:str|Path|None=None, # Folder that `file_name`s start from; by default looked for in the usual places
+    classes:list|tuple|None=None, # Classes to keep, in this order; by default all
     outside:str="error", # Boxes that reach outside their images: "error" or "clip"
 )->tuple: # Manifest (`path`, `width`, `height`, further keys of the images) and boxes
     "Images and boxes of a COCO file; prints what was left out. Raises `BoxError`, `ImageError`."
@@ -192,8 +192,8 @@ def write(
     manifest:pd.DataFrame, # Every image, also those without a box
     boxes:pd.DataFrame, # Their boxes
     path, # The JSON file to write
-    classes=None, # Categories in this order; by default those of the file read, else the boxes' classes
-    images=None, # Folder that `file_name`s start from; by default the file's, or `images` beside it
+    classes:list|tuple|None=None, # Categories in this order; by default those of the file read, else the boxes' classes
+    images:str|Path|None=None, # Folder that `file_name`s start from; by default the file's, or `images` beside it
 )->pd.DataFrame: # Report
     "Write images and boxes as COCO. Raises `BoxError`, or `ImageError` where a size can't be had."
     about,path = boxes.attrs.get("coco") or {},Path(path)
@@ -211,8 +211,8 @@ def write_coco(
     manifest:pd.DataFrame, # Every image, also those without a box
     boxes:pd.DataFrame, # Their boxes
     path, # The JSON file to write
-    classes=None, # Categories in this order; by default those of the file read, else the boxes' classes
-    images=None, # Folder that `file_name`s start from; by default the file's, or `images` beside it
+    classes:list|tuple|None=None, # Categories in this order; by default those of the file read, else the boxes' classes
+    images:str|Path|None=None, # Folder that `file_name`s start from; by default the file's, or `images` beside it
 )->Path: # The same
     "Write images and boxes as COCO; prints what COCO can't carry. Raises `BoxError`, `ImageError`."
     print_report(write(manifest, boxes, path, classes, images))

@@ -22,8 +22,8 @@ from .base import (Format, annotation_tables, checked_to_write, decoded, lost_co
 # %% ../../nbs/29_formats.table.ipynb #f0290007
 def read(
     path, # A CSV or Parquet file of boxes
-    images=None, # Folder that image names start from; by default looked for in the usual places
-    classes=None, # Classes to keep, in this order; by default all
+    images:str|Path|None=None, # Folder that image names start from; by default looked for in the usual places
+    classes:list|tuple|None=None, # Classes to keep, in this order; by default all
     outside:str="error", # Boxes that reach outside their images: "error" or "clip"
 )->tuple: # Manifest of the images that have a box, boxes, report
     "A table of boxes, as `save_manifest` writes one. Raises `BoxError`, or `ManifestError` for no table."
@@ -42,7 +42,7 @@ def write(
     manifest:pd.DataFrame, # Every image
     boxes:pd.DataFrame, # Their boxes
     path, # A file that ends in .csv or .parquet
-    classes=None, # Classes allowed; by default `boxes.attrs["classes"]`, else those of the boxes
+    classes:list|tuple|None=None, # Classes allowed; by default `boxes.attrs["classes"]`, else those of the boxes
 )->pd.DataFrame: # Report
     "Write a table of boxes. Raises `BoxError`."
     boxes,_,rows = checked_to_write(manifest, boxes, classes)

@@ -23,8 +23,8 @@ from .base import (Format, annotation_tables, decoded, four_numbers, parsed, pri
 # %% ../../nbs/23_formats.voc.ipynb #f0230007
 def read(
     folder, # Holds the XML files, in sub-folders too
-    images=None, # Folder of the images; by default the XML file's, or `JPEGImages` or `images` beside it
-    classes=None, # Classes to keep, in this order; by default all, sorted
+    images:str|Path|None=None, # Folder of the images; by default the XML file's, or `JPEGImages` or `images` beside it
+    classes:list|tuple|None=None, # Classes to keep, in this order; by default all, sorted
     outside:str="error", # Boxes that reach outside their images: "error" or "clip"
     origin:int=0, # 1 for files that count pixels from 1 and include the last, as Pascal's own
 )->tuple: # Manifest, boxes, report
@@ -55,9 +55,9 @@ def read(
 
 def read_voc(
     folder, # Holds the XML files, in sub-folders too
-    images=None, # Folder of the images; by default the XML file's, or `JPEGImages` or `images` beside it
+    images:str|Path|None=None, # Folder of the images; by default the XML file's, or `JPEGImages` or `images` beside it
     origin:int=0, # 1 for files that count pixels from 1 and include the last, as Pascal's own
-    classes=None, # Classes to keep, in this order; by default all, sorted
+    classes:list|tuple|None=None, # Classes to keep, in this order; by default all, sorted
     outside:str="error", # Boxes that reach outside their images: "error" or "clip"
 )->tuple: # Manifest (`path`, `width`, `height`) and boxes, with `difficult`, `truncated`, `occluded` where told
     "Images and boxes of Pascal VOC files; prints what was left out. Raises `BoxError`, `ImageError`."

@@ -20,7 +20,7 @@ from fastcore.basics import listify
 from ..core import BoxError, OceanError, atomic_folder
 from ..images import IMAGE_SUFFIXES, image_size, list_images
 from ..data.locate import find_image
-from ..data.manifest import SPLIT_NAMES, few, image_paths
+from ..data.manifest import SPLIT_NAMES, few, image_paths, split_parts
 from ..data.boxes import image_sizes
 from ocean_fastai.formats.base import (Format, annotation_tables, checked_to_write, decoded, entry, lost_columns,
                                        parsed, print_report,
@@ -48,8 +48,8 @@ def recognizes(
 
 def read(
     path, # `data.yaml`, or the folder that holds it
-    images=None, # Folder with the images, where they aren't at the places that the file names
-    classes=None, # Classes to keep, in this order; by default all
+    images:str|Path|None=None, # Folder with the images, where they aren't at the places that the file names
+    classes:list|tuple|None=None, # Classes to keep, in this order; by default all
     outside:str="error", # Boxes that reach outside their images: "error" or "clip"
 )->tuple: # Manifest, boxes, report
     "Images and boxes of a YOLO data set. Raises `BoxError`, or `ImageError` for an image that can't be read."
@@ -77,9 +77,9 @@ def read(
 
 def read_yolo(
     path, # `data.yaml`, or the folder that holds it
-    classes=None, # Classes to keep, in this order; by default all
+    classes:list|tuple|None=None, # Classes to keep, in this order; by default all
     outside:str="error", # Boxes that reach outside their images: "error" or "clip"
-    images=None, # Folder with the images, where they aren't at the places that the file names
+    images:str|Path|None=None, # Folder with the images, where they aren't at the places that the file names
 )->tuple: # Manifest (`path`, `width`, `height`, and `split` if the file tells several) and boxes
     "Images and boxes of a YOLO data set; prints what was left out. Raises `BoxError`, `ImageError`."
     manifest,boxes,report = read(path, images, classes, outside)
@@ -195,7 +195,7 @@ def write(
     manifest:pd.DataFrame, # Every image, also those without a box
     boxes:pd.DataFrame, # Their boxes
     folder, # Must not exist, or be empty
-    classes=None, # Classes in this order; by default `boxes.attrs["classes"]`, else those of the boxes, sorted
+    classes:list|tuple|None=None, # Classes in this order; by default those in `boxes.attrs`, else in the boxes, sorted
     images:str="copy", # "copy" the images, or "link" to them
 )->pd.DataFrame: # Report
     "Write images and boxes as a YOLO data set. Raises `OceanError` if the folder is taken, `BoxError`, `ImageError`."
@@ -205,10 +205,9 @@ def write(
     if absent := [f for f in files if not f.is_file()]:
         raise BoxError(f"{few(absent)}: {len(absent)} images aren't there, so they can't be written")
     of = dict(tuple(boxes.groupby("path")))
-    splits = manifest["split"].map(SPLIT_NAMES) if "split" in manifest else pd.Series(dtype=object)
-    lists = {s: f"{s}.txt" for s in ("train", "valid",
-                                     "test") if (splits == s).any()} if len(splits) and splits.notna().all() else {}
-    if len(splits) and not lists: rows += lost_columns(manifest[["split"]], (), "images")
+    splits = split_parts(manifest)
+    lists = {} if None in splits else {s: f"{s}.txt" for s in ("train", "valid", "test") if s in splits}
+    if "split" in manifest and not lists: rows += lost_columns(manifest[["split"]], (), "images")
     with atomic_folder(folder) as temp:
         for name,place,file,size in zip(manifest["path"], places, files, sizes):
             for to in (temp/place, _label_file(temp, place)): to.parent.mkdir(parents=True, exist_ok=True)
@@ -227,7 +226,7 @@ def write_yolo(
     manifest:pd.DataFrame, # Every image, also those without a box
     boxes:pd.DataFrame, # Their boxes
     folder, # Must not exist, or be empty
-    classes=None, # Classes in this order; by default `boxes.attrs["classes"]`, else those of the boxes, sorted
+    classes:list|tuple|None=None, # Classes in this order; by default those in `boxes.attrs`, else in the boxes, sorted
     images:str="copy", # "copy" the images, or "link" to them
 )->Path: # The folder
     "Write images and boxes as a YOLO data set; prints what YOLO can't carry. Raises `OceanError`."

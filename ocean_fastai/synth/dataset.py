@@ -151,11 +151,11 @@ def _draw_all(folder, w, progress):
 def draw_dataset(
     folder,                # New or empty folder, or one where the same data set was begun
     n:int=200,             # Images
-    size=(512, 288),       # Width and height, pixels
+    size:tuple=(512, 288), # Width and height, pixels
     videos:int=20,         # Videos that the images are frames of
     seed:int=0,            # Same seed, same bytes
-    floors:list=None,      # Floor types, all by default
-    elements:list=None,    # Elements, all by default; an empty list for bare floors
+    floors:list|None=None, # Floor types, all by default
+    elements:list|None=None, # Elements, all by default; an empty list for bare floors
     masks:bool=True,       # Write masks too
     progress:bool=True,    # Show a bar
 )->pd.DataFrame:           # The manifest: path, floor, elements, video, time (s), depth (m), lat, lon, rov_frame

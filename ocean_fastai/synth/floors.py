@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from zlib import crc32
 import cv2
 import numpy as np
-from ..core import OceanError, VOCABS
+from ..core import OceanError, STANDARD_CLASSES
 from .objects import fractal, noise
 
 # %% ../../nbs/06_synth.floors.ipynb #70fdf5ee
@@ -41,7 +41,7 @@ class Camera:
     x: float; y: float; height: float; tilt: float  # Tilt downwards in radians
     focal: float                                    # Focal length in half-heights of the picture
 
-    def project(self, x, y, z=0.):
+    def project(self, x, y, z:float=0.):
         "Where a point appears, in half-heights from the centre (y down), and its depth along the axis, metres."
         c, s = np.cos(self.tilt), np.sin(self.tilt)
         dy, dz = y - self.y, z - self.height
@@ -124,7 +124,7 @@ def _reef(g):
     fine = 1 + .22*fractal(g, _N, 20, 5, .9) - .4*_cells(g, 700)
     return height, tint, [(.22, .20, .16), (.50, .44, .35)], fine
 
-FLOORS = dict(zip(VOCABS["floor"], (_sand, _mud, _muddy_sand, _reef)))  # Floor type -> how its tiles are made
+FLOORS = dict(zip(STANDARD_CLASSES["floor"], (_sand, _mud, _muddy_sand, _reef)))  # Floor type -> how its tiles are made
 
 # %% ../../nbs/06_synth.floors.ipynb #b13179e2
 def _crusts(g, rgb):

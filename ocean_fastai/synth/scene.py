@@ -13,13 +13,13 @@ import cv2
 import numpy as np
 import pandas as pd
 from PIL import Image
-from ..core import OceanError, VOCABS
+from ..core import OceanError, STANDARD_CLASSES
 from ..optics import JERLOV, attenuation, veil_color
 from .floors import Camera, Floor, draw_floor, grid, known_names, make_floor, stream
 from .objects import KINDS, draw_object
 
 # %% ../../nbs/07_synth.scene.ipynb #a25adf61
-ELEMENTS = tuple(VOCABS["elements"])  # What can be on a floor
+ELEMENTS = tuple(STANDARD_CLASSES["elements"])  # What can be on a floor
 
 def camera_at(
     seed:int,   # The scene's
@@ -87,8 +87,8 @@ def make_world(
     elements:tuple=(),    # Any of `ELEMENTS`
     seed:int=0,           # Same seed, same world
     frames:int=1,         # Frames of the video that shall see the things
-    rov_frame:bool=None,  # Show the ROV's own frame; by lot if None
-    water:str=None,       # One of `JERLOV`; by lot if None
+    rov_frame:bool|None=None, # Show the ROV's own frame; by lot if None
+    water:str|None=None,  # One of `JERLOV`; by lot if None
 )->World:                 # To be drawn with `draw_frame`
     "Make what a video is taken of. Raises `OceanError` for unknown names."
     elements = tuple(sorted(set(known_names(elements, ELEMENTS, "element")), key=ELEMENTS.index))
@@ -290,7 +290,7 @@ def _truth(world, owner, seen, ripples, size):
 
 def draw_frame(
     world:World,          # From `make_world`
-    size=(512, 288),      # Width and height, pixels
+    size:tuple=(512, 288), # Width and height, pixels
     frame:int=0,          # Which frame of the video
 )->Scene:                 # The picture and its truth
     "Draw one frame of a world. Raises `OceanError` for a size below 32 pixels."
@@ -305,14 +305,14 @@ def draw_frame(
 
 # %% ../../nbs/07_synth.scene.ipynb #3a10fe45
 def draw_scene(
-    size=(512, 288),      # Width and height, pixels
+    size:tuple=(512, 288), # Width and height, pixels
     floor:str="sandy",    # One of `FLOORS`
     elements:tuple=(),    # Any of `ELEMENTS`
     seed:int=0,           # Same seed, same bytes
     frame:int=0,          # Frame of the scene's video
     frames:int=1,         # Frames that the video has
-    rov_frame:bool=None,  # Show the ROV's own frame; drawn by lot if None
-    water:str=None,       # Jerlov water type; drawn by lot if None
+    rov_frame:bool|None=None, # Show the ROV's own frame; drawn by lot if None
+    water:str|None=None,  # Jerlov water type; drawn by lot if None
 )->Scene:                 # .image, .masks, .boxes, .meta
     "Draw a sea floor as an ROV sees it. Raises `OceanError` for unknown names and sizes below 32 pixels."
     return draw_frame(make_world(floor, elements, seed, frames, rov_frame, water), size, frame)

@@ -126,8 +126,8 @@ def head_stage(
     n_epoch:int, # Epochs of the classifier
     lr:float, # The highest rate
     stage:Stage, # Named "head"
-    cbs=(), # `NoValidation`, where nothing is validated
-    wd=None, # Weight decay; by default that of the learner
+    cbs:list|tuple=(), # `NoValidation`, where nothing is validated
+    wd:float|None=None, # Weight decay; by default that of the learner
     views:int=4, # Variants of each image; 0 for new ones each epoch
 ):
     "The epochs of the classifier, on features where these give the network's own logits and nobody needs pictures."

@@ -11,11 +11,13 @@ __all__ = ['OceanLearner', 'ocean_learner', 'show_results', 'plot_top_losses', '
 import copy
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import torch
 from fastai.callback.channelslast import ChannelsLast
+from fastai.callback.core import Callback
 from fastai.callback.fp16 import MixedPrecision
 from fastai.callback.mixup import MixHandler
 from fastai.callback.tracker import TrackerCallback
@@ -122,16 +124,16 @@ def _own_network(model, n_out):
 # %% ../../nbs/35_train.learner.ipynb #aa0b2921
 def ocean_learner(
     dls:OceanDataLoaders, # They stay as they are; the learner normalizes its own
-    arch=None, # A timm name, a function or network of timm; by default that of `init`, else resnet34
-    weights="hub", # "hub", "offline", a file (.safetensors, .pth), or None for random ones
+    arch:str|Callable|None=None, # A timm name, a function or network of timm; by default that of `init`, else resnet34
+    weights:str|Path|None="hub", # "hub", "offline", a file (.safetensors, .pth), or None for random ones
     weighted:bool|str=True, # Weigh classes inverse to their frequency in training? As in `ocean_loss`
-    loss_func=None, # By default `ocean_loss(dls, weighted, balance)`
-    metrics=None, # By default `default_metrics(dls)`; [] for none
+    loss_func:Callable|None=None, # By default `ocean_loss(dls, weighted, balance)`
+    metrics:Callable|list|None=None, # By default `default_metrics(dls)`; [] for none
     seed:int=SEED, # For the classifier's first weights, shuffling and augmentation
-    cbs=None, # More fastai callbacks
+    cbs:Callback|list|None=None, # More fastai callbacks
     model_args:dict|None=None, # Passed on to `timm.create_model`, such as `{"drop_rate": .2}`
-    balance=None, # How much each of several targets counts: {target: number}, "uncertainty" to learn it; None for all 1
-    init=None, # A bundle, or its folder, of another task: its body is where this one starts, in place of `weights`
+    balance:dict|str|None=None, # How much each target counts: {target: number}, or "uncertainty" to learn it
+    init:"Bundle|str|Path|None"=None, # Another task's bundle or folder, whose body is the start, not `weights`
     **kwargs, # Passed on to fastai's `Learner`, such as `path` or `wd`
 )->OceanLearner: # With `arch`, `norm` (mean and std), `seed`, `history` and `fit_summary`
     "A fastai learner for sea images. Raises `WeightsError` as `ocean_model` does, `OceanError` for unfit loaders."
@@ -206,12 +208,12 @@ def fit_transfer(self:Learner,
     patience:int=3, # Epochs without a better one before a stage ends
     train_bn:bool=False, # Let batch-norm's averages follow the new images in the second stage?
     views:int=4, # Variants of each image in the first stage, the plain one among them; 0 for new ones each epoch
-    folder=None, # Where an unfinished run is kept; None keeps nothing
+    folder:str|Path|None=None, # Where an unfinished run is kept; None keeps nothing
     resume:bool=False, # Go on from the last finished epoch in `folder`
     validate:bool=True, # False trains all epochs blindly, as `refit` does
     monitor:str="valid_loss", # What chooses the best epoch: the validation loss, or a metric's name
     wd:float|None=None, # Weight decay; by default that of the learner
-    cbs=None, # More fastai callbacks, for both stages
+    cbs:Callback|list|None=None, # More fastai callbacks, for both stages
 ):
     "Transfer learning in two stages; see `history`, `fit_summary`. Raises `OceanError` for a `folder` that is taken."
     if not hasattr(self, "made_with"): raise OceanError("fit_transfer trains a learner that ocean_learner made")
@@ -282,7 +284,7 @@ def plot_top_losses(x:TensorImage, y:TensorTargets, samples, outs, raws, losses,
 # %% ../../nbs/35_train.learner.ipynb #b8bb9597
 def refit(
     learn:OceanLearner, # After `fit_transfer`; it stays as it is
-    folder=None, # As in `fit_transfer`
+    folder:str|Path|None=None, # As in `fit_transfer`
     resume:bool=False, # As in `fit_transfer`
 )->OceanLearner: # A new learner, with copies of the old one's callbacks
     "Train anew on training and validation images together, for the epochs that validation chose. Raises `OceanError`."

@@ -19,13 +19,13 @@ from fastai.torch_core import find_bs, maybe_gather, to_detach
 from torch import nn
 
 from ..core import OceanError
-from ..data.manifest import classes_of, label_matrix
+from ..data.manifest import classes_of, label_matrix, split_parts
 
 # %% ../../nbs/30_train.losses.ipynb #de169dcf
 def _training_labels(df, target, classes):
     "The classes, and the training part's labels of them: images x classes, 1, 0 or NaN."
     classes = list(classes or classes_of(df, target))
-    if "split" in df: df = df[df["split"] == "train"]
+    if "split" in df: df = df[split_parts(df) == "train"]
     return classes,label_matrix(df, target, classes)
 
 def _check_seen(target, classes, counts):
@@ -69,9 +69,9 @@ def _log_weights(weight):
 class MaskedBCELoss(nn.Module):
     "Binary cross-entropy with a weight a class, over labels that are not NaN"
     def __init__(self,
-        weight=None, # C weights; None for all 1
+        weight:list|torch.Tensor|None=None, # C weights; None for all 1
         thresh:float=.5, # Probability from which a class counts as present
-        pos_weight=None, # C weights of presences; None for all 1
+        pos_weight:list|torch.Tensor|None=None, # C weights of presences; None for all 1
         reduction:str="mean", # "mean" over all known labels, or "none": for each row, the mean over its own
     ):
         super().__init__()
@@ -111,7 +111,7 @@ class MaskedBCELoss(nn.Module):
 class MaskedCELoss(nn.Module):
     "Cross-entropy on one-hot or mixed labels with a weight a class, over rows that are not NaN"
     def __init__(self,
-        weight=None, # C weights; None for all 1
+        weight:list|torch.Tensor|None=None, # C weights; None for all 1
         reduction:str="mean", # "mean" weighted by class over known rows, or "none": a loss for each row
     ):
         super().__init__()
@@ -148,7 +148,7 @@ class TargetsLoss(nn.Module):
     def __init__(self,
         targets:dict, # {target: [class]}, in the order of the outputs
         losses:dict, # {target: `MaskedCELoss` or `MaskedBCELoss`}
-        balance=None, # {target: number}; "uncertainty" to learn them; None for all 1
+        balance:dict|str|None=None, # {target: number}; "uncertainty" to learn them; None for all 1
     ):
         super().__init__()
         self.targets,self.losses = targets,nn.ModuleList(losses[t] for t in targets)

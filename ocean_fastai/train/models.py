@@ -160,7 +160,7 @@ def _load_offline(model, arch):
 def ocean_model(
     arch:str, # A timm name
     n_out:int, # Logits: the sum of the targets' classes
-    weights="hub", # "hub" (timm's own, fetched once), "offline", a file, or None / "none" for random ones
+    weights:str|Path|None="hub", # "hub" (timm's own, fetched once), "offline", a file, or None / "none" for random ones
     **kwargs, # Passed on to `timm.create_model`, such as `drop_rate`
 )->nn.Module: # timm's network with `n_out` logits
     "A timm network. Raises `WeightsError` for an unknown name, or weights that can't be had or don't fit."

@@ -177,8 +177,8 @@ def one_cycle(
     n_epoch:int, # Of the whole stage
     lr, # The highest rate: a number, or a slice from stem to classifier
     stage:Stage, # Knows how many epochs are done
-    cbs=(), # More callbacks
-    wd=None, # Weight decay; by default that of the learner
+    cbs:list|tuple=(), # More callbacks
+    wd:float|None=None, # Weight decay; by default that of the learner
     unfreeze:bool=False, # Shall every layer train?
     pct_start:float=.25, # Part of the epochs in which the rate rises
     div:float=25., # The first rate is `lr/div`

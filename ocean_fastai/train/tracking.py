@@ -9,6 +9,7 @@ __all__ = ['KeepTraining', 'wandb_tracking']
 
 # %% ../../nbs/36_train.tracking.ipynb #86894dc6
 import warnings
+from collections.abc import Callable
 
 from fastai.callback.core import (Callback, CancelBackwardException, CancelBatchException, CancelEpochException,
     CancelFitException, CancelStepException, CancelTrainException, CancelValidException)
@@ -22,7 +23,7 @@ class KeepTraining(Callback):
     run_valid = True
     def __init__(self,
         inner:Callback, # The callback that may fail
-        start=None, # Called once before the first fit, such as `wandb.init`
+        start:Callable|None=None, # Called once before the first fit, such as `wandb.init`
     ):
         self.inner,self.start,self.order,self.broken = inner,start,inner.order,False
 
@@ -41,7 +42,7 @@ class KeepTraining(Callback):
 # %% ../../nbs/36_train.tracking.ipynb #fd420920
 def wandb_tracking(
     project:str, # Project that the run belongs to
-    folder=".", # Where `wandb/` is written
+    folder:str=".", # Where `wandb/` is written
     mode:str="offline", # "offline", or "online" to send while training
     **config, # Noted with the run
 )->list: # A callback for `ocean_learner(cbs=...)`; empty, with a warning, where wandb is not installed
