@@ -7,7 +7,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/core.html.md"""
 # %% auto #0
 __all__ = ['SEED', 'STANDARD_CLASSES', 'VOCABS', 'class_colours', 'OceanError', 'ManifestError', 'SplitError', 'AugmentError',
            'WeightsError', 'BoxError', 'BundleError', 'ImageError', 'canonical', 'class_colors', 'atomic_path',
-           'atomic_folder', 'printable', 'find_file', 'content_hash', 'file_hash', 'renamed']
+           'atomic_folder', 'printable', 'find_file', 'content_hash', 'file_hash', 'renamed', 'small_run']
 
 # %% ../nbs/00_core.ipynb #bea0cb2d
 import hashlib
@@ -193,3 +193,8 @@ def renamed(
             return f(*args, **kwargs)
         return inner
     return decorate
+
+# %% ../nbs/00_core.ipynb #5a11a002
+def small_run()->bool: # Is `OCEAN_SMALL=1` in the environment?
+    "Shall drawing and training be cut short, as in the tests of the tutorials?"
+    return os.environ.get("OCEAN_SMALL") == "1"
