@@ -3,7 +3,7 @@
 from fastai.vision.all import *
 
 from ocean_fastai.core import (SEED, VOCABS, AugmentError, BoxError, BundleError, ImageError, ManifestError, OceanError, SplitError, WeightsError,
-    STANDARD_CLASSES, canonical, class_colors, class_colours)
+    STANDARD_CLASSES, canonical, class_colors, class_colours, fast_cpu)
 from ocean_fastai.geometry import Geometry, Mapping, ROVCrop, parse_size
 from ocean_fastai.images import cache_images, list_images, open_image
 from ocean_fastai.optics import JERLOV, apply_water

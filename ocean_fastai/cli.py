@@ -16,7 +16,7 @@ import warnings
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 from . import __version__
-from .core import SEED, OceanError, printable
+from .core import SEED, OceanError, fast_cpu, printable
 
 # %% ../nbs/99_cli.ipynb #1d6537ad
 _GROUPS = {"first look": ("demo",), "data": ("synth", "split", "convert"), "train": ("train", "compare"),
@@ -302,6 +302,7 @@ def main(
     command,debug = args.pop("command"),args.pop("debug", False)
     name = f"ocean-fastai {command}"
     if "torch" not in sys.modules: os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if sys.platform == "linux": fast_cpu()  # This process is the job's own
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning)  # of other libraries: a user could change nothing
