@@ -7,14 +7,16 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/core.html.md"""
 # %% auto #0
 __all__ = ['SEED', 'STANDARD_CLASSES', 'VOCABS', 'class_colours', 'OceanError', 'ManifestError', 'SplitError', 'AugmentError',
            'WeightsError', 'BoxError', 'BundleError', 'ImageError', 'canonical', 'class_colors', 'atomic_path',
-           'atomic_folder', 'printable', 'find_file', 'content_hash', 'file_hash', 'renamed', 'small_run']
+           'atomic_folder', 'printable', 'find_file', 'content_hash', 'file_hash', 'renamed', 'fast_cpu', 'small_run']
 
 # %% ../nbs/00_core.ipynb #bea0cb2d
+import ctypes
 import hashlib
 import json
 import os
 import secrets
 import shutil
+import sys
 import unicodedata
 import warnings
 from contextlib import contextmanager
@@ -193,6 +195,19 @@ def renamed(
             return f(*args, **kwargs)
         return inner
     return decorate
+
+# %% ../nbs/00_core.ipynb #fa57c002
+@lru_cache
+def fast_cpu(
+)->bool: # Was it set? False on a system without glibc
+    "Keep freed memory in this process, so that networks run faster on a CPU; warns once where nothing can be set."
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    done = set_option is not None and all([set_option(name, value) for name,value in _MALLOC.items()])
+    if not done: warnings.warn("fast_cpu: only Linux with glibc can be told to keep freed memory; nothing was set")
+    return done
+
+# malloc.h: M_MMAP_MAX, no piece is mapped on its own; M_TRIM_THRESHOLD and M_TOP_PAD, bytes kept and asked for at once
+_MALLOC = {-4: 0, -1: 2**31 - 1, -2: 2**28}
 
 # %% ../nbs/00_core.ipynb #5a11a002
 def small_run()->bool: # Is `OCEAN_SMALL=1` in the environment?
