@@ -39,13 +39,18 @@ def as_jpeg(png):
     paper.save(out, "JPEG", quality=85, optimize=True)
     return base64.b64encode(out.getvalue()).decode()
 
+def is_bar(html):
+    "Is it a progress bar, or what is left of one?"
+    return html is not None and bool(re.search(r"<progress|progress \{", html) or not html.strip())
+
 def kept(outputs):
-    "Outputs as they are kept: no progress bars, no warnings of other libraries, photographs as JPEG."
+    "Outputs as they are kept: no progress bars, no warnings of other libraries, no axes as text, photographs as JPEG."
     out = []
     for o in outputs:
         data = o.get("data", {})
         if o.output_type == "stream" and (o.name == "stderr" or not o.text.strip()): continue
-        if "application/vnd.jupyter.widget-view+json" in data or "<progress" in data.get("text/html", ""): continue
+        if "application/vnd.jupyter.widget-view+json" in data or is_bar(data.get("text/html")): continue
+        if re.match(r"<Axes|array\(\[+<Axes", data.get("text/plain", "")) and len(data) == 1: continue
         if "image/jpeg" in data: data.pop("image/png", None)
         if len(data.get("image/png", "")) > MAX_PNG: data["image/jpeg"] = as_jpeg(data.pop("image/png"))
         if "execution_count" in o: o.execution_count = None
