@@ -9,10 +9,10 @@ export NO_ALBUMENTATIONS_UPDATE = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test export readme
+.PHONY: help setup demo test tutorials export readme
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## .venv with the library (editable) and all that its development needs
 
@@ -31,6 +31,9 @@ demo: $(STAMP) ## draw, train, evaluate, export and predict, in minutes; OUT=fol
 test: $(STAMP) ## every notebook, then the tests that no notebook can hold; WORKERS=n at once
 	OMP_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1 HF_HUB_OFFLINE=1 $(BIN)/nbdev-test --do-print --n-workers $(WORKERS)
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+
+tutorials: $(STAMP) ## run the tutorials at full size, as a reader would, and keep what they show
+	HF_HUB_OFFLINE=1 $(BIN)/python tools/tutorials.py
 
 export: $(STAMP) ## after a change to a notebook: modules, clean notebooks, README.md, the command line's reference, llms.txt
 	$(BIN)/nbdev-export

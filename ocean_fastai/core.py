@@ -7,7 +7,8 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/core.html.md"""
 # %% auto #0
 __all__ = ['SEED', 'STANDARD_CLASSES', 'VOCABS', 'class_colours', 'OceanError', 'ManifestError', 'SplitError', 'AugmentError',
            'WeightsError', 'BoxError', 'BundleError', 'ImageError', 'canonical', 'class_colors', 'atomic_path',
-           'atomic_folder', 'printable', 'find_file', 'content_hash', 'file_hash', 'renamed', 'old_name', 'fast_cpu']
+           'atomic_folder', 'printable', 'find_file', 'content_hash', 'file_hash', 'renamed', 'old_name', 'fast_cpu',
+           'small_run']
 
 # %% ../nbs/00_core.ipynb #bea0cb2d
 import ctypes
@@ -219,3 +220,8 @@ def fast_cpu(
 
 # malloc.h: M_MMAP_MAX, no piece is mapped on its own; M_TRIM_THRESHOLD and M_TOP_PAD, bytes kept and asked for at once
 _MALLOC = {-4: 0, -1: 2**31 - 1, -2: 2**28}
+
+# %% ../nbs/00_core.ipynb #5a11a002
+def small_run()->bool: # Is `OCEAN_SMALL=1` in the environment?
+    "Shall drawing and training be cut short, as in the tests of the tutorials?"
+    return os.environ.get("OCEAN_SMALL") == "1"

@@ -24,7 +24,7 @@ from fastai.vision.data import get_grid
 from fastcore.basics import listify, num_cpus, patch
 from fasttransform import Transform
 
-from ..core import SEED, AugmentError, ManifestError, OceanError, renamed
+from ..core import SEED, AugmentError, ManifestError, OceanError, renamed, small_run
 from .augment import LEVELS, AlbumentationsTransform, aug_recipes, augment, checked_aug, ocean_augs
 from .blocks import NO_VOCAB, OpenImage, TensorTargets, check_validation, normalized, ocean_block
 from .manifest import (PSEUDO, RESERVED, cell_texts, check_manifest, classes_of, few, image_paths,
@@ -208,6 +208,7 @@ def from_manifest(cls:OceanDataLoaders,
     "Loaders of a manifest's labelled rows. Raises `OceanError` (`ManifestError`, `SplitError`, `AugmentError`)."
     made = {k: v for k,v in locals().items() if k not in ("cls", "df")}
     if bs is not None and bs < 1: raise OceanError(f"bs={bs}: a batch holds at least one image")
+    if small_run(): size = (64, 48)
     geometry,tfms = Geometry(crop, parse_size(size), value_range),_aug_tfms(augs) + listify(item_tfms)
     df,targets,multilabel = _rows_to_learn(df, target, classes, multi, folder, progress)
     df = split_frames(df, valid=valid, groups=groups, stratify=list(targets), seed=seed, progress=progress)

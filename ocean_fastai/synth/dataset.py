@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageColor
 from tqdm import tqdm
-from ..core import OceanError, atomic_path, class_colors
+from ..core import OceanError, atomic_path, class_colors, small_run
 from .floors import FLOORS, known_names
 from .scene import ELEMENTS, camera_at, draw_frame, make_world
 
@@ -161,6 +161,7 @@ def draw_dataset(
 )->pd.DataFrame:           # The manifest: path, floor, elements, video, time (s), depth (m), lat, lon, rov_frame
     "Make a data set: `images/`, `masks/`, `boxes.csv`, `manifest.csv` last. Raises `OceanError`."
     folder = Path(folder)
+    if small_run(): n,size,videos = min(n, 48),(128, 72),min(videos, 24)
     wanted = _checked(n, size, videos, seed, floors, elements, masks)
     try:
         _claim(folder, wanted)

@@ -32,7 +32,7 @@ from fastcore.foundation import L
 from plum import dispatch
 from torch import nn
 
-from ..core import SEED, OceanError, WeightsError
+from ..core import SEED, OceanError, WeightsError, small_run
 from ..data.blocks import TensorTargets, check_validation
 from ..data.loaders import OceanDataLoaders
 from .losses import LearnBalance, SummedLoss, ocean_loss
@@ -218,6 +218,7 @@ def fit_transfer(self:Learner,
     "Transfer learning in two stages; see `history`, `fit_summary`. Raises `OceanError` for a `folder` that is taken."
     if not hasattr(self, "made_with"): raise OceanError("fit_transfer trains a learner that ocean_learner made")
     monitor = _monitored(self, monitor, validate)
+    if small_run(): head_epochs,body_epochs = min(head_epochs, 1),min(body_epochs, 1)
     with self.added_cbs(L(cbs)):
         plan = dict(by="fit_transfer", arch=self.arch, seed=self.seed, split=self.dls.split_hash,
                     head_epochs=head_epochs, body_epochs=body_epochs, lr=_described(lr), head_lr=head_lr, div=div,
