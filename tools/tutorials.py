@@ -18,7 +18,7 @@ from PIL import Image
 root = Path(__file__).resolve().parent.parent
 TUTORIALS = ("seafloor", "elements", "two_heads", "localization", "litter")
 GIVEN = {"litter": "images/litter"} # What a reader downloads first
-MAX_PNG = 60_000 # Characters; a larger picture is kept as JPEG
+MAX_PNG = 100_000 # Characters; a larger picture is kept as JPEG
 
 def is_hidden(cell): return bool(re.match(r"#\|\s*hide\b", cell.source))
 
