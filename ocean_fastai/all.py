@@ -30,11 +30,15 @@ from ocean_fastai.train.losses import SummedLoss, class_weights, logit_shift, oc
 from ocean_fastai.train.metrics import (average_precision, balanced_accuracy, default_metrics, macro_f1,
     weighted_accuracy)
 from ocean_fastai.train.models import load_weights, ocean_model
+from ocean_fastai.train.blocks import blocks_network, class_maps
 from ocean_fastai.train.learner import ocean_learner, refit
 from ocean_fastai.train.tracking import wandb_tracking
 from ocean_fastai.infer.bundle import Bundle, load_bundle, save_bundle
 from ocean_fastai.infer.items import list_items
 from ocean_fastai.infer.predict import load_predictions, predict_table
+from ocean_fastai.infer.embeddings import embedding_matrix, load_embeddings, save_embeddings
+from ocean_fastai.infer.embed import embed
+from ocean_fastai.infer.probe import fit_probe
 from ocean_fastai.explain.cam import cam_maps, show_cams
 from ocean_fastai.explain.heatmaps import heat_boxes, heat_maps
 from ocean_fastai.explain.localize import fit_threshold, localize

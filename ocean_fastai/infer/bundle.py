@@ -243,7 +243,8 @@ def load_bundle(
     args = config.get("model_args") or {}
     try:
         model = timm.create_model(config["architecture"], pretrained=False, num_classes=config["num_classes"], **args)
-        if head := config.get("head"): model = blocks_network(model, config["num_classes"], head["layers"], head["pool"])
+        if head := config.get("head"):
+            model = blocks_network(model, config["num_classes"], head["layers"], head["pool"])
     except (RuntimeError, TypeError, ValueError, AssertionError, NotImplementedError, KeyError, AttributeError) as e:
         raise BundleError(f"{folder/CONFIG}: timm can't make this {config['architecture']} ({e})") from e
     own = model.state_dict()

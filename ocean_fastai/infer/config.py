@@ -193,7 +193,8 @@ def learner_config(
     arch,dls,geometry = _architecture(learn),learn.dls,_kept_geometry(learn.dls)
     known = learner_settings(learn, thresholds, calibration, decide, geometry)
     weights = weights_fingerprint(learn.model)
-    training = {"data": data_summary(getattr(dls, "manifest", None), getattr(dls, "targets", {})), "fit": getattr(learn, "fit_summary", None), "weights": weights,
+    training = {"data": data_summary(getattr(dls, "manifest", None), getattr(dls, "targets", {})),
+                "fit": getattr(learn, "fit_summary", None), "weights": weights,
                 "figures": _figures(learn, weights) if figures is None else figures,
                 "split": getattr(getattr(dls, "manifest", None), "attrs", {}).get("split")}
     return whole_config(learn.model, arch, _model_args(learn), known, training, getattr(dls, "split_hash", None))

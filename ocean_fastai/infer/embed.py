@@ -54,7 +54,8 @@ class Body:
         x = ((x - mean)/std).contiguous(memory_format=torch.channels_last)
         with evaluating(self.model): out = pooled_features(self.model, x, self.numbers, self.pool).cpu().numpy()
         if not np.isfinite(out).all() or np.abs(out).max() > 65_000:
-            raise OceanError(f"{self.about['arch']}: gives numbers that aren't finite, or too large for 16 bits; check its weights")
+            raise OceanError(f"{self.about['arch']}: gives numbers that aren't finite, or too large for 16 bits; "
+                             "check its weights")
         return out.astype(np.float16)
 
 def embedding_body(
@@ -66,7 +67,7 @@ def embedding_body(
     crop:ROVCrop|float|None=None, # Part of the picture to keep; by default as the body was trained, or all
     device:str|None=None, # "cpu", "cuda", ...; by default CUDA where there is one
 )->Body: # For `embed`
-    "A network that embeds. Raises `WeightsError` as `ocean_model` and `block_numbers` do, `BundleError` for a bad folder."
+    "A network that embeds. Raises `WeightsError` as `ocean_model` does, `BundleError` for a bad folder."
     if isinstance(body, Body): return body
     source = {"weights": None if weights in (None, "none") else str(weights)}
     if isinstance(body, (str, Path)) and Path(body).is_dir(): body = load_bundle(body, device)
@@ -80,19 +81,24 @@ def embedding_body(
         cfg = model.pretrained_cfg
         geometry,mean,std = Geometry(crop, size or cfg["input_size"][:0:-1]),list(cfg["mean"]),list(cfg["std"])
         model = model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"), memory_format=torch.channels_last)
-    else: raise OceanError(f"embed: a {type(body).__name__} is no body; give a timm name, a bundle or its folder, or a learner")
+    else:
+        raise OceanError(f"embed: a {type(body).__name__} is no body; give a timm name, a bundle or its folder, or a "
+                         "learner")
     numbers,pool = block_numbers(model, layers),check_pool(pool)
     head = model.get_classifier()
     own = {id(p) for p in head.parameters()} if isinstance(head, nn.Module) else set()
     state = {k: v for k,v in model.state_dict(keep_vars=True).items() if id(v) not in own}
-    about = {"arch": arch, **source, "fingerprint": weights_fingerprint(state), "layers": "last" if numbers is None else numbers,
-             "pool": list(pool), "geometry": geometry.to_dict(), "normalization": {"mean": list(map(float, mean)), "std": list(map(float, std))}}
+    about = {"arch": arch, **source, "fingerprint": weights_fingerprint(state), "layers": "last"
+             if numbers is None else numbers,
+             "pool": list(pool), "geometry": geometry.to_dict(),
+             "normalization": {"mean": list(map(float, mean)), "std": list(map(float, std))}}
     return Body(model, geometry, mean, std, numbers, pool, about)
 
 # %% ../../nbs/47_infer.embed.ipynb #e3bed00b
 def _regions(df, boxes, tiles):
     "The rows of the table to be: items' numbers, and columns of it"
-    if boxes is not None and tiles is not None: raise OceanError("embed: boxes and tiles exclude each other; give one of them")
+    if boxes is not None and tiles is not None:
+        raise OceanError("embed: boxes and tiles exclude each other; give one of them")
     columns = {"path": [printable(p) for p in df["path"]], **({"time": df["time"].to_numpy()} if "time" in df else {})}
     if tiles is not None:
         if len(tiles) != 2 or min(tiles) < 1: raise OceanError(f"tiles={tiles}: give columns and rows, such as (3, 2)")
@@ -102,14 +108,16 @@ def _regions(df, boxes, tiles):
     boxes = check_boxes(boxes)
     where = {p: i for i,p in reversed(list(enumerate(columns["path"])))}
     if strange := [p for p in boxes["path"].unique() if p not in where]:
-        raise OceanError(f"{strange[0]}: has boxes, but is not among the {len(df)} images ({len(strange)} such); give its image too")
+        raise OceanError(f"{strange[0]}: has boxes, but is not among the {len(df)} images ({len(strange)} such); "
+                         "give its image too")
     number = boxes["path"].map(where).to_numpy()
     return number,boxes[["path", *REGION]].reset_index(drop=True)
 
 class _RegionReader(Reader):
     "Reads an item's picture in full, and gives the regions asked for, squished"
     def __init__(self, df, geometry, wanted, tiles):
-        super().__init__(df, geometry if wanted is None and tiles is None else Geometry(value_range=geometry.value_range))
+        super().__init__(df, geometry if wanted is None and tiles is None
+                         else Geometry(value_range=geometry.value_range))
         self.cut,self.wanted,self.tiles = geometry,wanted,tiles
 
     def __call__(self, i):
@@ -127,16 +135,21 @@ class _RegionReader(Reader):
 # %% ../../nbs/47_infer.embed.ipynb #e3bed00d
 def _item_key(read, i):
     "What item `i` is known by, or None if it can't be read"
-    if read.images[i] is not None: return f"{content_hash(np.asarray(read.images[i]).tobytes())} {np.shape(read.images[i])}"
+    if read.images[i] is not None:
+        return f"{content_hash(np.asarray(read.images[i]).tobytes())} {np.shape(read.images[i])}"
     file = find_file(read.paths[i])
-    try: return file_hash(file) + (f" {read.times[i]:.6f}" if is_video(read.paths[i]) and read.times[i] is not None else "")
+    try:
+        return file_hash(file) + (f" {read.times[i]:.6f}" if is_video(read.paths[i])
+                                  and read.times[i] is not None else "")
     except (OSError, TypeError): return None
 
 def _keys(read, number, columns, tiles, progress):
     "What each row is known by; empty where its item can't be read"
-    items = parallel(partial(_item_key, read), range(len(read.paths)), n_workers=8, threadpool=True, progress=progress and len(read.paths) > 500)
+    items = parallel(partial(_item_key, read), range(len(read.paths)), n_workers=8, threadpool=True,
+                     progress=progress and len(read.paths) > 500)
     places = [""]*len(number)
-    if tiles is not None: places = [f" tile {k%(tiles[0]*tiles[1])} of {tiles[0]}x{tiles[1]}" for k in range(len(number))]
+    if tiles is not None:
+        places = [f" tile {k%(tiles[0]*tiles[1])} of {tiles[0]}x{tiles[1]}" for k in range(len(number))]
     elif "x0" in columns: places = [" box " + " ".join(f"{v:.3f}" for v in row) for row in columns[REGION].to_numpy()]
     return [None if items[i] is None else items[i] + place for i,place in zip(number, places)]
 
@@ -147,7 +160,8 @@ def _computed(body, read, number, wanted, bs, workers, bar):
     rows_of,batch = _rows_of(number, wanted),[]
     def done():
         pixels = [p for _,_,pixels,_,_ in batch for p in pixels or ()]
-        vectors = iter(np.concatenate([body(pixels[k:k+bs]) for k in range(0, len(pixels), bs)])) if pixels else iter(())
+        parts = [body(pixels[k:k+bs]) for k in range(0, len(pixels), bs)]
+        vectors = iter(np.concatenate(parts) if parts else ())
         out = [(row, next(vectors) if pixels is not None else None, t, found and found[j], error)
                for rows,t,pixels,found,error in batch for j,row in enumerate(rows)]
         batch.clear()
@@ -196,7 +210,8 @@ def embed(
     store = None if out is None else EmbeddingStore(out, about)
     vectors = np.full((len(number), about["dim"]), np.nan, np.float16)
     keys = None if store is None else _keys(read, number, columns, tiles, progress)
-    times,places,errors = np.full(len(number), np.nan),np.full((len(number), 4), np.nan),np.full(len(number), None, object)
+    times,places = np.full(len(number), np.nan),np.full((len(number), 4), np.nan)
+    errors = np.full(len(number), None, object)
     for row,key in enumerate(keys or ()):
         if key in store.known: vectors[row],places[row] = store.known[key]
     new = np.unique(number[np.isnan(vectors[:, 0])]).tolist()

@@ -34,7 +34,8 @@ def embedding_matrix(
     lost = embeddings["embedding"].isna()
     if lost.any():
         first = embeddings[lost].iloc[0]
-        raise OceanError(f"{first['path']}: has no embedding ({first.get('error')}), and {lost.sum() - 1} more; leave them out with "
+        raise OceanError(f"{first['path']}: has no embedding ({first.get('error')}), and {lost.sum() - 1} more; "
+                         "leave them out with "
                          "dropna(subset='embedding')")
     return np.stack(embeddings["embedding"].to_list()).astype(np.float32)
 
@@ -55,10 +56,11 @@ def save_embeddings(
     embeddings:pd.DataFrame, # What `embed` gave
     path:str|Path, # A .parquet file, which is replaced
 )->Path: # `path`
-    "Write a table of embeddings, whole or not at all. Raises `OceanError` for another suffix, or a table of no known body."
+    "Write embeddings whole or not at all. Raises `OceanError` for another suffix, or a table of no known body."
     path,about = Path(path),embeddings.attrs.get("body")
     if path.suffix.lower() != ".parquet": raise OceanError(f"{path}: embeddings are written as .parquet")
-    if about is None: raise OceanError("this table doesn't tell its body (attrs['body']); save the table that embed gave")
+    if about is None:
+        raise OceanError("this table doesn't tell its body (attrs['body']); save the table that embed gave")
     with atomic_path(path) as temp:
         _write(temp, ((embeddings.drop(columns="embedding"), list(embeddings["embedding"])),), about)
     return path
@@ -75,7 +77,8 @@ def _write(path, parts, about):
             cells = pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), type=vector, mask=pa.array(~there))
             kinds = {c: pa.string() if c in _TEXTS else pa.float64() if c in _NUMBERS else None for c in columns}
             arrays = [pa.array(columns[c], kind, from_pandas=True) for c,kind in kinds.items()]
-            table = pa.table([*arrays, cells], [*columns, "embedding"]).replace_schema_metadata({_META: json.dumps(about)})
+            table = pa.table([*arrays, cells], [*columns,
+                                                "embedding"]).replace_schema_metadata({_META: json.dumps(about)})
             writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
             writer.write_table(table)
     finally:
@@ -89,18 +92,21 @@ def load_embeddings(
     if not path.is_file(): raise OceanError(f"{path}: no such file; embed writes it")
     try: table = pq.read_table(path)
     except (pa.ArrowException, OSError, ValueError) as e:
-        raise OceanError(f"{path}: can't be read as a table of embeddings ({' '.join(str(e).split())[:200]}); remove it and embed again") from e
+        raise OceanError(f"{path}: can't be read as a table of embeddings ({' '.join(str(e).split())[:200]}); remove "
+                         "it and embed again") from e
     about = json.loads((table.schema.metadata or {}).get(_META, b"null"))
     if about is None: raise OceanError(f"{path}: is no table of embeddings; give what embed wrote")
     cells = table["embedding"].combine_chunks()
-    vectors = np.asarray(cells.values.to_numpy(zero_copy_only=False), np.float16).reshape(len(table), about["dim"]).copy()
+    numbers = np.asarray(cells.values.to_numpy(zero_copy_only=False), np.float16)
+    vectors = numbers.reshape(len(table), about["dim"]).copy()
     vectors[np.asarray(cells.is_null())] = np.nan
     columns = table.drop_columns("embedding").to_pandas()
     texts = {c: columns[c].astype(object).where(columns[c].notna(), None) for c in _TEXTS if c in columns}
     return as_embeddings(columns.assign(**texts), vectors, about)
 
 # %% ../../nbs/46_infer.embeddings.ipynb #e3be000e
-_SAME = {"arch": "network", "fingerprint": "weights", "layers": "layers", "pool": "pooling", "geometry": "crop or size", "normalization": "normalization"}
+_SAME = {"arch": "network", "fingerprint": "weights", "layers": "layers", "pool": "pooling",
+         "geometry": "crop or size", "normalization": "normalization"}
 
 def check_same_body(
     embeddings:pd.DataFrame, # A table
@@ -108,9 +114,13 @@ def check_same_body(
 ):
     "Raise `OceanError` unless embeddings are of this body, layers and geometry."
     own = embeddings.attrs.get("body")
-    if own is None: raise OceanError("this table doesn't tell which body its embeddings are of (attrs['body']); take what embed or load_embeddings gave")
-    if differs := [f"{what} {own.get(k)} instead of {about.get(k)}" for k,what in _SAME.items() if own.get(k) != about.get(k)]:
-        raise OceanError(f"these embeddings are of another body: {'; '.join(differs)}; embed the images again as the probe's were")
+    if own is None:
+        raise OceanError("this table doesn't tell which body its embeddings are of (attrs['body']); take what embed "
+                         "or load_embeddings gave")
+    if differs := [f"{what} {own.get(k)} instead of {about.get(k)}" for k,what in _SAME.items()
+                   if own.get(k) != about.get(k)]:
+        raise OceanError(f"these embeddings are of another body: {'; '.join(differs)}; embed the images again as the "
+                         "probe's were")
 
 # %% ../../nbs/46_infer.embeddings.ipynb #e3be0009
 class EmbeddingStore:
@@ -130,10 +140,13 @@ class EmbeddingStore:
 
     def _take(self, file):
         table = load_embeddings(file)
-        differs = [k for k in ("arch", "fingerprint", "layers", "pool", "geometry", "normalization") if table.attrs["body"].get(k) != self.about[k]]
+        differs = [k for k in ("arch", "fingerprint", "layers", "pool", "geometry",
+                               "normalization") if table.attrs["body"].get(k) != self.about[k]]
         if differs:
-            raise OceanError(f"{file}: holds embeddings of another {', '.join(differs)}; choose another name, or remove it")
-        if "key" not in table: raise OceanError(f"{file}: has no column key, so what is in it can't be used again; choose another name")
+            raise OceanError(f"{file}: holds embeddings of another {', '.join(differs)}; choose another name, or "
+                             "remove it")
+        if "key" not in table:
+            raise OceanError(f"{file}: has no column key, so what is in it can't be used again; choose another name")
         good = table["embedding"].notna() & table["key"].notna()
         places = table[REGION].to_numpy() if "x0" in table else np.full((len(table), 4), np.nan)
         self.known |= dict(zip(table["key"][good], zip(table["embedding"][good], places[good])))

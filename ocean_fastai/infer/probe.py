@@ -36,17 +36,23 @@ from ..train.models import weights_fingerprint
 # %% ../../nbs/48_infer.probe.ipynb #9b0be006
 def _training_rows(embeddings, df):
     "Embeddings, and the manifest's rows, of the images to learn from, in one order"
-    if "x0" in embeddings: raise OceanError("fit_probe: these embeddings are of boxes or tiles; a label says something of a whole image, so embed whole images")
+    if "x0" in embeddings:
+        raise OceanError("fit_probe: these embeddings are of boxes or tiles; a label says something of a whole "
+                         "image, so embed whole images")
     rows = df[df["split"].fillna("train") == "train"] if "split" in df else df
     paths = rows["path"].astype(str)
-    if paths.duplicated().any(): raise ManifestError(f"{paths[paths.duplicated()].iloc[0]}: stands twice in the manifest; keep one row an image")
+    if paths.duplicated().any():
+        raise ManifestError(f"{paths[paths.duplicated()].iloc[0]}: stands twice in the manifest; keep one row an image")
     there = embeddings.drop_duplicates("path").set_index("path")["embedding"].dropna()
     known = paths.isin(there.index).to_numpy()
     if not known.any():
-        raise OceanError(f"fit_probe: none of the {len(rows)} training images has an embedding, as {paths.iloc[0] if len(paths) else 'none'}; "
+        raise OceanError(f"fit_probe: none of the {len(rows)} training images has an embedding, as "
+                         f"{paths.iloc[0] if len(paths) else 'none'}; "
                          "embed the same table, so that its paths are written alike")
-    if (~known).any(): warnings.warn(f"fit_probe: {(~known).sum()} of {len(rows)} training images have no embedding and are left out")
-    X = embedding_matrix(pd.DataFrame({"path": paths[known].to_numpy(), "embedding": there.loc[paths[known]].to_numpy()}))
+    if (~known).any():
+        warnings.warn(f"fit_probe: {(~known).sum()} of {len(rows)} training images have no embedding and are left out")
+    X = embedding_matrix(pd.DataFrame({"path": paths[known].to_numpy(),
+                                       "embedding": there.loc[paths[known]].to_numpy()}))
     return X,rows[known].reset_index(drop=True)
 
 def _check_enough(target, Y, classes, multi):
@@ -55,7 +61,8 @@ def _check_enough(target, Y, classes, multi):
     for c,n,m in zip(classes, there, absent):
         if n < 2 or m < 2:
             what = f"{n} image{'s'*(n != 1)} of it" if n < 2 else f"{m} image{'s'*(m != 1)} without it"
-            raise ManifestError(f"{target}: {c}: {what} to learn from, and a probe needs 2; add some, merge the class with another, or leave "
+            raise ManifestError(f"{target}: {c}: {what} to learn from, and a probe needs 2; add some, merge the "
+                                "class with another, or leave "
                                 f"it out (classes={[k for k in classes if k != c]})")
 
 # %% ../../nbs/48_infer.probe.ipynb #9b0be009
@@ -77,7 +84,8 @@ class Probe:
 
     def __repr__(self):
         names = {t: "mAP" if t in self.config["multilabel"] else "balanced accuracy" for t in self.config["targets"]}
-        says = "; ".join(f"{t} ({len(cs)} classes, C={self.C[t]:g}): out-of-fold {names[t]} {self.figures[t]:.3f}" for t,cs in self.config["targets"].items())
+        says = "; ".join(f"{t} ({len(cs)} classes, C={self.C[t]:g}): out-of-fold {names[t]} {self.figures[t]:.3f}"
+                         for t,cs in self.config["targets"].items())
         return f"Probe({self.about['arch']}, {self.n} images, {self.seconds:.1f} s; {says})"
 
     def logits(self,
@@ -108,7 +116,8 @@ def _with_attrs(df, of):
 def _named_rows(bundle, rows, p):
     "Predictions of probabilities, rows x all classes"
     errors = rows["error"].tolist() if "error" in rows else [None]*len(rows)
-    return prediction_rows(bundle, rows.reset_index(drop=True), p, rows.get("time", pd.Series(np.nan, rows.index)).to_numpy(), errors)
+    times = rows.get("time", pd.Series(np.nan, rows.index)).to_numpy()
+    return prediction_rows(bundle, rows.reset_index(drop=True), p, times, errors)
 
 def fit_probe(
     embeddings:pd.DataFrame, # What `embed` gave of whole images
@@ -122,11 +131,12 @@ def fit_probe(
     seed:int=SEED, # For the folds
     progress:bool=False, # Show a progress bar?
 )->Probe: # With `predict`, `oof` and `figures`
-    "A classifier on embeddings. Raises `ManifestError` for classes with fewer than two images, `OceanError` for one group alone."
+    "A classifier on embeddings. Raises `ManifestError` for a class of one image, `OceanError` for one group alone."
     start,about = time.perf_counter(),embeddings.attrs.get("body")
     check_same_body(embeddings, about or {})
     names = listify(target)
-    if classes is not None and len(names) > 1: raise OceanError("fit_probe: classes= is for one target; leave it out for several")
+    if classes is not None and len(names) > 1:
+        raise OceanError("fit_probe: classes= is for one target; leave it out for several")
     X,rows = _training_rows(embeddings, df)
     column = group_column(rows, groups)
     numbers = group_numbers(rows, column) if column else None
@@ -138,19 +148,23 @@ def fit_probe(
         _check_enough(t, Y, cs, t in multi)
         some = np.isfinite(Y).any(1)
         given = C.get(t) if isinstance(C, dict) else C
-        fits[t] = fit_logistic(X[some], Y[some], t in multi, numbers[some] if column else None, given, weighted, folds, seed, progress)
+        fits[t] = fit_logistic(X[some], Y[some], t in multi, numbers[some] if column else None, given, weighted, folds,
+                               seed, progress)
         _warn_unjudged(t, Y[some], cs, fits[t]["folds"], column)
         folded.append(np.full(Y.shape, np.nan, np.float32))
         folded[-1][some] = fits[t]["p"]
         if t not in multi: prior[t] = dict(zip(cs, (np.nansum(Y, 0)/np.nansum(Y)).tolist()))
     chosen = {t: fit["C"] for t,fit in fits.items()}
-    config = {"architecture": about["arch"], "num_classes": sum(map(len, targets.values())), "targets": targets, "multilabel": multi,
-              "thresholds": {}, "prior": prior, "decide": dict.fromkeys(prior, "balanced" if weighted else "likely"), "calibration": {},
+    config = {"architecture": about["arch"], "num_classes": sum(map(len, targets.values())), "targets": targets,
+              "multilabel": multi,
+              "thresholds": {}, "prior": prior, "calibration": {},
+              "decide": dict.fromkeys(prior, "balanced" if weighted else "likely"),
               "geometry": about["geometry"], "normalization": about["normalization"]}
     if about["layers"] != "last": config["head"] = {"layers": about["layers"], "pool": about["pool"]}
     mean,std,weight,bias = _on_one_scale(X, list(fits.values()))
     oof = _oof(Bundle(None, config), rows, folded)
-    figures = {t: _figure(oof[oof["target"] == t], label_matrix(rows, t, cs), cs, t in multi) for t,cs in targets.items()}
+    figures = {t: _figure(oof[oof["target"] == t], label_matrix(rows, t, cs), cs, t in multi) for t,
+               cs in targets.items()}
     return Probe(config, mean, std, weight, bias, chosen, oof, figures, len(rows), time.perf_counter() - start, about,
                  data_summary(rows, targets))
 
@@ -167,7 +181,8 @@ def _warn_unjudged(target, Y, classes, held, column):
     lost = [c for k,c in enumerate(classes) if any(np.nansum(np.delete(Y[:, k], rows)) == 0 for rows in held)]
     if lost:
         where = f"one group of {column!r}" if column else "too few images"
-        warnings.warn(f"{target}: {', '.join(lost)}: in {where}, so its out-of-fold probabilities are of models that have never seen it")
+        warnings.warn(f"{target}: {', '.join(lost)}: in {where}, so its out-of-fold probabilities are of models that "
+                      "have never seen it")
 
 def _oof(bundle, rows, folded):
     "Out-of-fold predictions; images that a target's labels don't tell of have none of that target"
@@ -197,16 +212,20 @@ def _network(about, n, body):
     if body is None:
         source = about["weights"]
         if source is None:
-            raise BundleError(f"{about['arch']}: the body had random weights, which can't be had again; give it: bundle(body=...)")
+            raise BundleError(f"{about['arch']}: the body had random weights, which can't be had again; give it: "
+                              "bundle(body=...)")
         body = source if Path(source).is_dir() else about["arch"]
         body = embedding_body(body, source, about["layers"], about["pool"], device="cpu")
     else: body = embedding_body(body, layers=about["layers"], pool=about["pool"])
     if (own := body.about["fingerprint"]) != about["fingerprint"]:
-        raise BundleError(f"{about['arch']}: the body's weights are {own[:8]}, the embeddings are of {about['fingerprint'][:8]}; "
+        raise BundleError(f"{about['arch']}: the body's weights are {own[:8]}, the embeddings are of "
+                          f"{about['fingerprint'][:8]}; "
                           "give the body that embedded the images: bundle(body=...)")
     model = copy.deepcopy(body.model)
     if body.numbers is not None: return blocks_network(model, n, body.numbers, body.pool)
-    if hasattr(model, "head_reads"): raise BundleError("layers='last' of a body that reads blocks itself can't be a bundle; embed with layers='blocks'")
+    if hasattr(model, "head_reads"):
+        raise BundleError("layers='last' of a body that reads blocks itself can't be a bundle; embed with "
+                          "layers='blocks'")
     model.reset_classifier(n)
     return model
 
@@ -253,9 +272,11 @@ def learner(self:Probe,
     from ocean_fastai.train.learner import ocean_learner                       # fastai, which a bundle does without
     from ocean_fastai.train.losses import logit_shift, ocean_loss
     if dict(dls.targets) != self.config["targets"]:
-        raise OceanError(f"the loaders' classes are {dict(dls.targets)}, the probe's {self.config['targets']}; make one with classes= of the other")
+        raise OceanError(f"the loaders' classes are {dict(dls.targets)}, the probe's {self.config['targets']}; make "
+                         "one with classes= of the other")
     if (given := dls.geometry.to_dict()) != self.about["geometry"]:
-        raise OceanError(f"the loaders prepare images by {given}, the embeddings by {self.about['geometry']}; give both the same crop and size")
+        raise OceanError(f"the loaders prepare images by {given}, the embeddings by {self.about['geometry']}; give "
+                         "both the same crop and size")
     loss = kwargs.pop("loss_func", None) or ocean_loss(dls, weighted, kwargs.get("balance"))
     model = self.network(body).requires_grad_(True)
     head = model.get_classifier()

@@ -28,14 +28,16 @@ def block_numbers(
     if isinstance(layers, str) and layers == "last": return None
     info = [o["reduction"] for o in getattr(model, "feature_info", None) or ()]
     if not info or not hasattr(model, "forward_intermediates"):
-        raise WeightsError(f"{type(model).__name__}: timm gives no stages of this network; choose layers='last', or another "
+        raise WeightsError(f"{type(model).__name__}: timm gives no stages of this network; choose layers='last', or "
+                           "another "
                            "network such as resnet34, tf_efficientnet_lite0 or convnext_tiny")
     if not isinstance(layers, str):
         numbers = sorted(set(layers))
         if not numbers or numbers[0] < 0 or numbers[-1] >= len(info):
             raise WeightsError(f"layers={layers}: {type(model).__name__} has the stages 0 to {len(info) - 1}")
         return numbers
-    if layers != "blocks": raise WeightsError(f"layers={layers!r}: choose 'blocks', 'last' or a list of numbers of stages")
+    if layers != "blocks":
+        raise WeightsError(f"layers={layers!r}: choose 'blocks', 'last' or a list of numbers of stages")
     if len(set(info)) == 1: return sorted({round(k*len(info)/4) - 1 for k in (1, 2, 3, 4)} - {-1})
     return [k for k,reduction in enumerate(info) if reduction >= 4]
 
@@ -103,7 +105,8 @@ def blocks_network(
 )->nn.Module: # `model`, with a classifier of zeros; its `head_reads` says what it reads
     "Let a network's classifier read its pooled blocks. Raises `WeightsError` for a network without stages."
     pool,numbers = check_pool(pool),block_numbers(model, layers)
-    if numbers is None: raise WeightsError("layers='last': is what timm's own classifier reads; the network is that already")
+    if numbers is None:
+        raise WeightsError("layers='last': is what timm's own classifier reads; the network is that already")
     chans = [o["num_chs"] for k,o in enumerate(model.feature_info) if k in numbers]
     n_in = sum(chans)*len(pool)
     model.prune_intermediate_layers(numbers, prune_norm=False, prune_head=True)
@@ -127,7 +130,8 @@ def set_blocks_classifier(
     "Write a probe's numbers into the classifier. Raises `WeightsError` for another number of features or classes."
     head = model.get_classifier()
     if np.shape(weight) != tuple(head.weight.shape):
-        raise WeightsError(f"the probe's weights are {np.shape(weight)}, the network's classifier is {tuple(head.weight.shape)}; "
+        raise WeightsError(f"the probe's weights are {np.shape(weight)}, the network's classifier is "
+                           f"{tuple(head.weight.shape)}; "
                            "give a probe of the same body, layers, pooling and classes")
     with torch.no_grad():
         for own,given in ((model.blocks_mean, mean), (model.blocks_std, std), (head.weight, weight), (head.bias, bias)):

@@ -31,7 +31,8 @@ def _standard(X):
 def _fitted(X, y, C, weighted, start=None):
     "Weights (classes x features) and biases of one logistic regression; two classes have two rows; unweighted again"
     kinds,counts = np.unique(y, return_counts=True)
-    model = LogisticRegression(C=C, max_iter=300, class_weight="balanced" if weighted else None, warm_start=start is not None)
+    model = LogisticRegression(C=C, max_iter=300, class_weight="balanced" if weighted else None,
+                               warm_start=start is not None)
     if start is not None: model.coef_,model.intercept_,model.classes_ = start[0].copy(),start[1].copy(),kinds
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # Of 300 steps the last ones change next to nothing
@@ -72,11 +73,13 @@ def _folds(Y, multi, groups, folds, seed):
     y = Y.argmax(1) if not multi else None
     folds = min(folds, n if groups is None else len(set(groups)))
     if folds < 2:
-        raise OceanError("all images are of one group, so nothing can be judged on another; give groups='none', or images of more "
+        raise OceanError("all images are of one group, so nothing can be judged on another; give groups='none', or "
+                         "images of more "
                          "groups")
-    kind = {(True, True): KFold, (True, False): GroupKFold, (False, True): StratifiedKFold, (False, False): StratifiedGroupKFold}[multi, groups is None]
+    if multi: kind = KFold if groups is None else GroupKFold
+    else: kind = StratifiedKFold if groups is None else StratifiedGroupKFold
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # A rare class is in fewer folds than there are; `_unjudged` tells
+        warnings.simplefilter("ignore", UserWarning)  # A rare class is in fewer folds than there are; fit_probe tells
         return [held for _,held in kind(folds, shuffle=True, random_state=seed).split(np.zeros(n), y, groups)]
 
 def _loss(P, Y, multi):
