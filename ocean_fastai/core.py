@@ -7,8 +7,8 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/core.html.md"""
 # %% auto #0
 __all__ = ['SEED', 'STANDARD_CLASSES', 'VOCABS', 'class_colours', 'OceanError', 'ManifestError', 'SplitError', 'AugmentError',
            'WeightsError', 'BoxError', 'BundleError', 'ImageError', 'canonical', 'class_colors', 'atomic_path',
-           'atomic_folder', 'printable', 'find_file', 'content_hash', 'file_hash', 'renamed', 'old_name', 'fast_cpu',
-           'small_run']
+           'atomic_folder', 'few', 'printable', 'find_file', 'content_hash', 'file_hash', 'renamed', 'old_name',
+           'fast_cpu', 'small_run']
 
 # %% ../nbs/00_core.ipynb #bea0cb2d
 import ctypes
@@ -129,6 +129,15 @@ def atomic_folder(
         yield temp
         os.replace(temp, path)
     finally: shutil.rmtree(temp, ignore_errors=True)
+
+# %% ../nbs/00_core.ipynb #fe3e0002
+def few(
+    items, # Anything with a text
+    n:int=3, # How many to name
+)->str: # For an error message
+    "The first few of many, and how many more."
+    items = [str(i) for i in items]
+    return ", ".join(items[:n]) + (f" and {len(items) - n} more" if len(items) > n else "")
 
 # %% ../nbs/00_core.ipynb #f1e0a002
 def printable(

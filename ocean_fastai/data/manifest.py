@@ -6,7 +6,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/data.manifest.html.md"""
 
 # %% auto #0
 __all__ = ['RESERVED', 'SPLIT_NAMES', 'PERSON', 'PSEUDO', 'split_parts', 'image_paths', 'cell_texts', 'target_columns',
-           'check_target', 'parse_cell', 'is_multilabel', 'classes_of', 'few', 'label_matrix', 'check_manifest',
+           'check_target', 'parse_cell', 'is_multilabel', 'classes_of', 'label_matrix', 'check_manifest',
            'save_manifest', 'load_manifest', 'is_manifest_file', 'check_apart']
 
 # %% ../../nbs/10_data.manifest.ipynb #7d691776
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..core import ManifestError, SplitError, atomic_path, canonical, printable, renamed
+from ..core import ManifestError, SplitError, atomic_path, canonical, few, printable, renamed
 from ..images import find_file
 from ..tables import MANIFEST_SUFFIXES, TEXT_COLUMNS, read_table, table_suffix
 
@@ -148,14 +148,6 @@ def classes_of(
     return names
 
 # %% ../../nbs/10_data.manifest.ipynb #05ad3ee2
-def few(
-    items, # Anything with a text
-    n:int=3, # How many to name
-)->str: # For an error message
-    "The first few of many, and how many more."
-    items = [str(i) for i in items]
-    return ", ".join(items[:n]) + (f" and {len(items) - n} more" if len(items) > n else "")
-
 def _no_names(classes):
     "What to say of classes whose names a cell can't hold; empty if there is none"
     odd = [repr(str(v)) for v in classes if ";" in str(v) or str(v).strip() in ("", "none") or str(v).strip()[0] == "?"]

@@ -6,8 +6,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/infer.card.html.md"""
 
 # %% auto #0
 __all__ = ['FORMAT_VERSION', 'WEIGHTS', 'CONFIG', 'CARD', 'DECIDE', 'MODEL_ARGS', 'json_values', 'check_thresholds',
-           'check_decide', 'check_prior', 'check_calibration', 'unknown_args', 'check_config', 'markdown_table',
-           'model_card']
+           'check_decide', 'check_prior', 'check_calibration', 'unknown_args', 'check_config', 'model_card']
 
 # %% ../../nbs/40_infer.card.ipynb #40ca0003
 import math
@@ -17,6 +16,7 @@ import timm
 
 from ..core import BundleError, OceanError
 from ..geometry import Geometry
+from ..tables import markdown_table
 
 # %% ../../nbs/40_infer.card.ipynb #40ca0006
 FORMAT_VERSION = 2
@@ -185,14 +185,6 @@ def _check_numbers(config, where):
                               f"{', above 0' if name == 'std' else ''}")
 
 # %% ../../nbs/40_infer.card.ipynb #40ca0020
-def markdown_table(
-    head, # Names of the columns
-    rows, # Lists of cells
-)->str: # Markdown
-    "Rows as a table."
-    def cell(o): return str(o).replace("|", "\\|").replace("\n", " ")
-    return "\n".join("| " + " | ".join(map(cell, row)) + " |" for row in (head, ["---"]*len(head), *rows))
-
 def _class_table(config):
     "Every output of the network: its number, class, and how many labels of it there were"
     data = {part: d["classes"] for part,d in config["training"]["data"].items()}

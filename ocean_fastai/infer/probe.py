@@ -60,7 +60,7 @@ def _check_enough(target, Y, classes, multi):
     there,absent = (Y == 1).sum(0),(Y == 0).sum(0)
     for c,n,m in zip(classes, there, absent):
         if n < 2 or m < 2:
-            what = f"{n} image{'s'*(n != 1)} of it" if n < 2 else f"{m} image{'s'*(m != 1)} without it"
+            what = f"{n} image{'s'*int(n != 1)} of it" if n < 2 else f"{m} image{'s'*int(m != 1)} without it"
             raise ManifestError(f"{target}: {c}: {what} to learn from, and a probe needs 2; add some, merge the "
                                 "class with another, or leave "
                                 f"it out (classes={[k for k in classes if k != c]})")

@@ -1,8 +1,9 @@
-"Whole jobs over folders: what the command line calls, and what a notebook can call as well, as in `from ocean_fastai.jobs import train`."
+"Whole jobs over folders, for the command line and for notebooks: `from ocean_fastai.jobs import train`."
 
 from importlib import import_module
 
-_MODULES = {"split": "data", "convert": "data", "train": "training", "predict": "prediction", "evaluate": "judge", "compare": "judge", "score": "judge", "calibrate": "judge", "localize": "find",
+_MODULES = {"split": "data", "convert": "data", "train": "training", "predict": "prediction", "embed": "prediction",
+            "evaluate": "judge", "compare": "judge", "score": "judge", "calibrate": "judge", "localize": "find",
             "pseudo_label": "annotate", "synth": "draw", "demo": "draw"}
 __all__ = list(_MODULES)
 
