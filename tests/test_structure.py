@@ -9,7 +9,12 @@ import pytest
 import yaml
 from conftest import ROOT
 
-NOTEBOOKS = sorted((ROOT/"nbs").glob("*.ipynb"))
+def number(name):
+    "The number that a notebook's name begins with, where a third digit is a decimal (491 is 49.1); after all numbers where there is none."
+    digits = re.match(r"\d*", name)[0]
+    return float(f"{digits[:2]}.{digits[2:]}0") if digits else 100.
+
+NOTEBOOKS = sorted((ROOT/"nbs").glob("*.ipynb"), key=lambda nb: (number(nb.name), nb.name))
 
 def default_exp(nb):
     "The module that a notebook exports, None where it exports nothing."
@@ -18,7 +23,7 @@ def default_exp(nb):
         if found: return found[1]
 
 EXPORTS = {nb: default_exp(nb) for nb in NOTEBOOKS}
-NUMBERS = {f"ocean_fastai.{mod}": int(nb.name[:2]) for nb,mod in EXPORTS.items() if mod}
+NUMBERS = {f"ocean_fastai.{mod}": number(nb.name) for nb,mod in EXPORTS.items() if mod}
 MODULES = {name: ROOT/(name.replace(".", "/")+".py") for name in NUMBERS}
 
 def parse(path): return ast.parse(path.read_text(encoding="utf-8"), str(path))
@@ -35,14 +40,19 @@ def own_imports(name, tree, numbers):
 
 def breaches(name, tree, numbers):
     "The imports of module `name` that don't lead downwards."
-    return [f"{name} ({numbers[name]:02}) imports {imp} ({numbers.get(imp, 'not a module of a notebook')})" for imp in own_imports(name, tree, numbers)
+    return [f"{name} ({numbers[name]:02g}) imports {imp} ({numbers.get(imp, 'not a module of a notebook')})" for imp in own_imports(name, tree, numbers)
             if not numbers.get(imp, 100) < numbers[name]]
 
 def test_modules_are_numbered():
     for nb,mod in EXPORTS.items():
-        if mod: assert re.fullmatch(rf"\d\d_{re.escape(mod)}\.ipynb", nb.name), f"{nb.name} exports {mod}"
+        if mod: assert re.fullmatch(rf"\d\d\d?_{re.escape(mod)}\.ipynb", nb.name), f"{nb.name} exports {mod}"
     numbers = list(NUMBERS.values())
     assert len(numbers) == len(set(numbers)), "two modules have one number"
+
+def test_a_third_digit_is_a_decimal():
+    names = ["05_a.ipynb", "49_infer.a.ipynb", "491_infer.b.ipynb", "492_infer.c.ipynb", "50_explain.a.ipynb"]
+    assert [number(n) for n in names] == [5, 49, 49.1, 49.2, 50]
+    assert sorted(reversed(names), key=number) == names
 
 def test_notebooks_begin_with_a_title_and_one_line():
     first = {nb.name: nbformat.read(nb, as_version=4).cells[0].source for nb in NOTEBOOKS}
@@ -113,10 +123,10 @@ def test_every_notebook_is_in_the_sidebar_and_numbered_ones_in_order():
     listed = list(pages(yaml.safe_load((ROOT/"nbs/sidebar.yml").read_text())["website"]["sidebar"]["contents"]))
     assert sorted(p for p in listed if p.endswith(".ipynb")) == [nb.name for nb in NOTEBOOKS]
     names = [p for p in listed if p[:2].isdigit()]
-    assert names == sorted(names)
+    assert names == sorted(names, key=number)
 
 def test_every_module_is_in_the_map():
-    shown = re.findall(r"^    (\d\d_\S+)", (ROOT/"CONTRIBUTING.md").read_text(encoding="utf-8"), re.M)
+    shown = re.findall(r"^    (\d\d\d?_\S+)", (ROOT/"CONTRIBUTING.md").read_text(encoding="utf-8"), re.M)
     assert shown == [Path(nb.name).stem for nb,mod in EXPORTS.items() if mod]
 
 @pytest.fixture(scope="module")
