@@ -20,7 +20,7 @@ from .core import SEED, OceanError, fast_cpu, printable
 
 # %% ../nbs/99_cli.ipynb #1d6537ad
 _GROUPS = {"first look": ("demo",), "data": ("synth", "split", "convert"), "train": ("train", "compare"),
-           "use": ("predict", "localize", "pseudo-label"), "judge": ("evaluate", "score", "calibrate")}
+           "use": ("predict", "embed", "localize", "pseudo-label"), "judge": ("evaluate", "score", "calibrate")}
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     "Shows defaults and the commands in their groups, and leaves examples as they are written"
@@ -131,6 +131,9 @@ def _train_command(commands):
     arg("--target", "--classes", "--images")
     arg("--arch", help="any network of timm (default: resnet34, or that of --init)")
     arg("--weights")
+    arg("--recipe", default="finetune", metavar="finetune|probe|both|auto", help="fine-tune the network, fit a probe "
+        "on the "
+        "frozen body in seconds, fine-tune from the probe, or keep what validation prefers")
     arg("--init", metavar="BUNDLE", help="a model of another task, whose body is where this one starts")
     arg("--size", "--crop", "--groups", "--valid")
     arg("--test", default=0.)
@@ -174,7 +177,7 @@ def _compare_command(commands):
 
 # %% ../nbs/99_cli.ipynb #c8e8dbc6
 def _use_commands(commands):
-    "The commands `predict`, `localize` and `pseudo-label`."
+    "The commands `predict`, `embed`, `localize` and `pseudo-label`."
     arg = _command(commands, "predict", "predict images, one row each", ["floor-model/bundle survey/ --out survey.csv",
         "floor-model/bundle dive/*.jpg --out dive.parquet", "floor-model/bundle dive.mp4 --every-s 5 --out dive.csv",
         "floor-model/bundle survey/ --out survey.csv --resume"])
@@ -185,6 +188,20 @@ def _use_commands(commands):
     arg("--decide", metavar="balanced|likely", help="how one class an image is chosen (default: as in training)")
     arg("--tta", action="store_true", help="mean over each image and its mirror image; takes twice the time")
     arg("--num-workers", "--device", "--resume")
+    arg = _command(commands, "embed", "pass images once through a frozen network: a row of numbers each", [
+        "tf_efficientnet_lite0 survey/ --weights offline --out survey.parquet",
+        "floor-model/bundle survey/ --out survey.parquet"])
+    arg("body", metavar="BODY", help="any network of timm, or a trained model: RUN/bundle")
+    arg("items")
+    arg("--out", required=True, metavar="FILE", help="table to write (.parquet); one that is there is gone on with")
+    arg("--weights")
+    arg("--layers", default="blocks", metavar="blocks|last|A,B", help="what is pooled: intermediate blocks, the last "
+        "layer, or stages by number")
+    arg("--size", default=argparse.SUPPRESS, help="of the network's input: a number or WIDTHxHEIGHT (default: its own)")
+    arg("--crop")
+    arg("--boxes", metavar="TABLE", help="boxes to embed in place of whole images (.csv, .parquet)")
+    arg("--tiles", metavar="COLUMNSxROWS", help="overlapping tiles to embed in place of whole images")
+    arg("--images", "--every-s", "--bs", "--num-workers", "--device")
     arg = _command(commands, "localize", "find where a model's classes are in images: boxes, and pictures of them", [
         "debris-model/bundle dive/ --out found",
         "debris-model/bundle dive/*.jpg --classes plastic,rov --threshold 0.5 --out found",

@@ -124,7 +124,8 @@ def fit_probe(
     df:pd.DataFrame, # A manifest; of a column `split` only the training rows are learnt from
     target:str|list, # Column or columns to learn
     groups:str="auto", # What is kept together in cross-validation, as for `split_frames`
-    classes:list|None=None, # Classes of the only target, in order; by default those that there are
+    classes:list|dict|None=None, # Classes in order, for several targets a dict of them; by default those that there are
+    multilabel:list|None=None, # Targets whose classes don't exclude each other; by default as the cells say
     weighted:bool=True, # Do rare classes count as much as common ones? It is undone in the probabilities
     C:float|dict|None=None, # Inverse strength of regularization; by default chosen by cross-validation
     folds:int=5, # Parts of the cross-validation
@@ -135,13 +136,14 @@ def fit_probe(
     start,about = time.perf_counter(),embeddings.attrs.get("body")
     check_same_body(embeddings, about or {})
     names = listify(target)
-    if classes is not None and len(names) > 1:
-        raise OceanError("fit_probe: classes= is for one target; leave it out for several")
+    if classes is not None and not isinstance(classes, dict):
+        if len(names) > 1: raise OceanError("fit_probe: a list of classes is for one target; give {target: classes}")
+        classes = {names[0]: classes}
     X,rows = _training_rows(embeddings, df)
     column = group_column(rows, groups)
     numbers = group_numbers(rows, column) if column else None
-    targets = {t: classes_of(rows, t, classes) for t in names}
-    multi = [t for t in names if is_multilabel(rows[t])]
+    targets = {t: classes_of(rows, t, (classes or {}).get(t)) for t in names}
+    multi = [t for t in names if (is_multilabel(rows[t]) if multilabel is None else t in multilabel)]
     fits,folded,prior = {},[],{}
     for t,cs in targets.items():
         Y = label_matrix(rows, t, cs)

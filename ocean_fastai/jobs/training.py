@@ -30,10 +30,12 @@ from ..geometry import parse_size
 from ..infer.bundle import WEIGHTS, load_bundle, save_bundle
 from ..infer.predict import predict_table
 from .base import bars, begun, claimed, new_note, now, save_json, save_note, watched, writing
-from .data import (check_network, check_outside, check_range, interval_groups, labelled_targets,
-    parted, read_labelled, recipe)
+from ocean_fastai.jobs.data import (check_network, check_outside, check_range, interval_groups, labelled_targets,
+    parted, read_labelled)
+from .recipes import (BESIDE, RECIPES, frozen_body_of, probe_beside, starting_probe, trained,
+    trained_on_all, without_probe)
 from .results import figures_by_target, headlines, warn_unreadable, write_results
-from ..train.learner import ocean_learner, refit as refit_learner
+
 
 # %% ../../nbs/93_jobs.training.ipynb #d0aa1c71
 def _loaders(run, note, df, targets, options, num_workers=None):
@@ -51,6 +53,16 @@ def _loaders(run, note, df, targets, options, num_workers=None):
     if options["crop"] not in (None, 1):
         print(f"crop: of each image the central {options['crop']:.3g} of the width is looked at")
     return dls,note
+
+def _probed(run, dls, targets, options, weights):
+    "The frozen body, a probe on it, and its predictions of the validation images; of what can't be had None"
+    kind,init = options["recipe"],options["init"]
+    if kind == "finetune" and init is None and weights in (None, "none"): return None,None,None  # Nothing is learnt yet
+    body = frozen_body_of(options["arch"], weights, dls.geometry, init)
+    keep = dict(groups=options["groups"], weighted=options["weighted"], seed=options["seed"], progress=watched())
+    try: return body,*starting_probe(dls, body, run/"cache"/"embeddings.parquet", targets, **keep)
+    except OceanError as e: without_probe(e, kind)
+    return body,None,None
 
 # %% ../../nbs/93_jobs.training.ipynb #d2fb0b34
 _VALID = ("The validation images. They trained nothing, but they chose the best epoch, so these figures are a little "
@@ -118,16 +130,24 @@ def _labels_sections(df, learn, chosen, precision):
     return [*out, ("Which labels go together", _TOGETHER, figure_of(plot_cooccurrence(counts)))]
 
 # %% ../../nbs/93_jobs.training.ipynb #92243d2c
-def _validated(run, learn, targets, options, boxes):
+def _validated(run, learn, targets, options, boxes, probe_preds=None):
     "Write the history and the files of the validation images; their figures, and what was fitted on them."
     learn.history.to_csv(run/"history.csv", index=False)
     df = learn.dls.manifest.query("split == 'valid'").reset_index(drop=True)
-    curve = [figure_of(plot_history(learn.history)), learn.history.round(4)]
-    extra = [("Training", f"Best epoch: {learn.fit_summary['best']}.", curve)]
+    extra = []
+    if len(learn.history):
+        curve = [figure_of(plot_history(learn.history)), learn.history.round(4)]
+        extra.append(("Training", f"Best epoch: {learn.fit_summary['best']}.", curve))
     fit = _fitted(learn, df, boxes, targets[0])
     raw = predict_table(learn, df, progress=False)
     calibration = _calibration(learn, df, raw, options["precision"])
     chosen = _thresholds(apply_temperature(raw, _temperatures(calibration)), df, learn.dls.multilabel, options)
+    if probe_preds is not None:
+        table = probe_beside(raw, probe_preds, df, labelled_targets(df, targets), interval_groups(df,
+                                                                      options["groups"]))
+        extra.append(("Probe and network", BESIDE, table))
+        for r in table[table["name"] == "probe"].itertuples():
+            print(f"a probe on the frozen body has {r.metric} {r.value:.3f} on the validation images of {r.target}")
     extra.append(_reliability(calibration, raw, df))
     extra += _labels_sections(learn.dls.manifest, learn, chosen, options["precision"])
     if fit:
@@ -143,10 +163,11 @@ def _validated(run, learn, targets, options, boxes):
     return figures,{"localization": fit, "calibration": calibration, "thresholds": thresholds}
 
 # %% ../../nbs/93_jobs.training.ipynb #aa16f1c0
-def _exported(run, learn, targets, options, fitted):
+def _exported(run, learn, targets, options, fitted, body):
     "The bundle and, if there are test images, their files; returns their figures or None."
     if options["refit"]:
-        before,learn = learn,refit_learner(learn, folder=run/"refit-checkpoint", resume=True)
+        before,again = learn,(run/"cache"/"embeddings.parquet", targets, options["groups"], run/"refit-checkpoint")
+        learn = trained_on_all(learn, body, *again)
         learn.history.to_csv(run/"refit_history.csv", index=False)
         learn.fit_summary["validated"]["valid"] = before.fit_summary["valid"]
     shutil.rmtree(run/"bundle", ignore_errors=True)
@@ -177,6 +198,7 @@ def _check_options(o):
     if o["thresholds"] == "f1" and o["precision"] is not None:
         raise OceanError("--thresholds f1 and --precision contradict each other: a threshold is chosen for one of the "
                          "two")
+    if o["recipe"] not in RECIPES: raise OceanError(f"--recipe {o['recipe']}: choose {', '.join(RECIPES)}")
     if o["bs"] is not None and o["bs"] < 1: raise OceanError(f"--bs {o['bs']}: a batch holds at least one image")
 
 _AUGS = ("light", "medium", "strong", "none")
@@ -223,6 +245,7 @@ def train(
     arch:str|None=None, # Any network of timm; by default that of `init`, else resnet34
     weights="hub", # To start from: a file, "hub", or "none"
     init:str|Path|None=None, # A bundle of another task, whose body is where this one starts, in place of `weights`
+    recipe:str="finetune", # "finetune", "probe" (frozen body, in seconds), "both" (fine-tuned from the probe), "auto"
     size:int|str|tuple=512, # Of the network's input: a number, "WIDTHxHEIGHT" or (width, height), pixels
     crop:float|None=None, # Part of the width to keep, such as 2/3 for an ROV's own frame; by default all of it
     groups:str="auto", # What is kept together: a column, "none", or "auto" for `split`, `group` or `video`
@@ -246,8 +269,8 @@ def train(
 )->Path: # The run's folder
     "Train, validate and export a classifier. Raises `OceanError` for bad input, `OSError` where it can't write."
     if init is not None:
-        trained = load_bundle(init, "cpu")
-        arch,weights = arch or trained.arch,trained.folder/WEIGHTS
+        other = load_bundle(init, "cpu")
+        arch,weights = arch or other.arch,other.folder/WEIGHTS
     arch = arch or "resnet34"
     options = dict(data=os.path.abspath(data), out=os.path.abspath(out), target=listify(target),
         classes=classes and list(classes), images=images and os.path.abspath(images), arch=arch,
@@ -255,7 +278,7 @@ def train(
         size=list(parse_size(size)), crop=crop, value_range=value_range and list(value_range), groups=groups,
         valid=valid, test=test, head_epochs=head_epochs, body_epochs=body_epochs, lr=lr, bs=bs, augs=augs or "none",
         weighted=_weighted(weighted), balance=_balance(balance), seed=seed, refit=refit, precision=precision,
-        thresholds=thresholds)
+        thresholds=thresholds, recipe=recipe)
     run,note = Path(out),claimed(out, new_note("train", options), resume)
     if note["status"] == "finished": return _ended(run, "is finished already")
     _check_options(options)
@@ -265,9 +288,8 @@ def train(
     with writing(run),bars():
         with begun(run, note):
             dls,note = _loaders(run, note, df, targets, options, num_workers)
-            learn = ocean_learner(dls, arch, weights, seed=seed, init=init, weighted=options["weighted"],
-                                  balance=options["balance"])
-        learn.fit_transfer(**recipe(weights, head_epochs, body_epochs, lr), folder=run/"checkpoint", resume=True)
-        valid,fitted = _validated(run, learn, targets, options, boxes)
-        test = _exported(run, learn, targets, options, fitted)
+            body,probe,probe_preds = _probed(run, dls, targets, options, weights)
+        learn = trained(dls, options, weights, probe, body, run/"checkpoint")
+        valid,fitted = _validated(run, learn, targets, options, boxes, probe_preds)
+        test = _exported(run, learn, targets, options, fitted, body)
     return _finished(run, note, targets, valid, test, fitted)
