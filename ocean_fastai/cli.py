@@ -184,6 +184,8 @@ def _use_commands(commands):
     arg("--cache", metavar="DIR", help="folder to keep the scaled images in, for another time (default: none)")
     arg("--decide", metavar="balanced|likely", help="how one class an image is chosen (default: as in training)")
     arg("--tta", action="store_true", help="mean over each image and its mirror image; takes twice the time")
+    arg("--engine", default="local", metavar="local|ray", help="predict in this process, or in many by Ray")
+    arg("--address", metavar="HOST:PORT", help="of a Ray cluster (default: Ray is started on this machine)")
     arg("--num-workers", "--device", "--resume")
     arg = _command(commands, "localize", "find where a model's classes are in images: boxes, and pictures of them", [
         "debris-model/bundle dive/ --out found",

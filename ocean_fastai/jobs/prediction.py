@@ -15,6 +15,7 @@ import pandas as pd
 import ocean_fastai.infer.predict # `Bundle.predict`
 from ..core import OceanError
 from ..infer.bundle import load_bundle
+from ..infer.ray import ray_predict
 from .base import watched, writing
 from .data import read_items
 from .results import warn_unreadable
@@ -29,16 +30,24 @@ def predict(
     images:str|Path|None=None, # Folder that relative paths of a table start at; by default that of the file
     every_s:float=1., # Seconds between the frames of a video
     cache:str|Path|None=None, # Folder for the scaled images, for when the same ones are predicted again
-    num_workers:int|None=None, # Threads that read images; by default one a processor, at most 8
+    num_workers:int|None=None, # Threads that read images, by default one a processor, at most 8; of Ray processes, 2
     device:str|None=None, # "cpu", "cuda", ...; by default CUDA where there is one
     decide:str|None=None, # How one class of an image is chosen: "balanced" or "likely"; by default as in training
     tta:bool=False, # Mean of each image's probabilities and those of its mirror image? Takes twice the time
+    engine:str="local", # "local" for this process, or "ray" for many
+    address:str|None=None, # HOST:PORT of a Ray cluster; by default Ray is started on this machine
 )->pd.DataFrame: # The predictions
     "Predict images and write the table. Raises `OceanError` for bad input, or if not one image can be read."
-    model,df = load_bundle(bundle, device),read_items(items, images, every_s)
+    if engine not in ("local", "ray"): raise OceanError(f"--engine {engine}: choose local or ray")
+    if engine == "local" and address is not None: raise OceanError(f"--address {address}: add --engine ray")
+    if engine == "ray" and cache is not None: raise OceanError("--cache: Ray's workers keep no cache; leave it out")
+    df,options = read_items(items, images, every_s),dict(bs=bs, out=out, resume=resume, every_s=every_s, decide=decide,
+                                                         tta=tta, progress=watched())
     with writing(out):
-        preds = model.predict(df, bs=bs, num_workers=num_workers, out=out, resume=resume, cache=cache, every_s=every_s,
-                              progress=watched(), decide=decide, tta=tta)
+        if engine == "ray":
+            n = 2 if num_workers is None else num_workers
+            preds = ray_predict(bundle, df, address=address, num_workers=n, device=device, **options)
+        else: preds = load_bundle(bundle, device).predict(df, num_workers=num_workers, cache=cache, **options)
     try: n_good,n = warn_unreadable(preds, df.attrs.get("folder"))
     except OceanError:
         for name in (f"{out}", f"{out}.run.json"):
