@@ -10,6 +10,7 @@ __all__ = ['HUB', 'save_bundle', 'probabilities', 'Bundle', 'learner_bundle', 'l
 # %% ../../nbs/43_infer.bundle.ipynb #f6f59c57
 import json
 import math
+import os
 import shutil
 from pathlib import Path
 
@@ -66,6 +67,7 @@ def save_bundle(
     decide:str|dict|None=None, # How one class is chosen: "balanced" or "likely"; default "balanced" after weights
 )->Path: # `folder`
     "Write a learner's network as a bundle. Raises `BundleError` if it can't be one, `OceanError` if `folder` is taken."
+    if int(os.environ.get("RANK", 0)): return Path(folder)  # Of a distributed training the first process writes
     if isinstance(learn, Bundle): config = changed_config(learn, thresholds, figures, calibration, decide)
     else: config = learner_config(learn, thresholds, figures, calibration, decide)
     state = {k: v.detach().cpu().contiguous() for k,v in learn.model.state_dict().items()}
