@@ -45,6 +45,7 @@ def test_code_on_pages_uses_names_that_are_there(page, names):
         tree = ast.parse(block)
         loads = [n for n in ast.walk(tree) if isinstance(n, ast.Name)]
         made |= {n.id for n in loads if isinstance(n.ctx, ast.Store)}
+        made |= {a.asname or a.name for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) for a in n.names}
         assert {n.id for n in loads if isinstance(n.ctx, ast.Load)} <= made
 
 def test_every_page_is_in_the_sidebar():

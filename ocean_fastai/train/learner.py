@@ -24,11 +24,12 @@ from fastai.callback.tracker import TrackerCallback
 from fastai.callback.training import BnFreeze
 from fastai.learner import Learner, defaults
 from fastai.optimizer import Adam
-from fastai.torch_core import TensorImage, set_seed
+from fastai.torch_core import TensorImage, rank_distrib, set_seed
 from fastai.vision.data import get_grid
 from fastai.vision.learner import plot_top_losses, show_results
 from fastcore.basics import patch
 from fastcore.foundation import L
+from fastcore.imports import noop
 from plum import dispatch
 from torch import nn
 
@@ -38,8 +39,9 @@ from ..data.loaders import OceanDataLoaders
 from .losses import LearnBalance, SummedLoss, ocean_loss
 from .metrics import default_metrics
 from .models import classifier_of, depth_groups, evaluating, ocean_model, weights_fingerprint
-from .features import head_stage
-from .stages import (CheckBatches, FitRecord, FrozenNorm, NoValidation, Stage, TrainLog, one_cycle)
+from .features import distributes, head_stage
+from ocean_fastai.train.stages import (CheckBatches, FitRecord, FrozenNorm, NoValidation, Stage, TrainLog, from_first,
+    one_cycle)
 
 # %% ../../nbs/35_train.learner.ipynb #b6dcd8c9
 class OceanLearner(Learner):
@@ -231,6 +233,9 @@ def fit_transfer(self:Learner,
         if log.saved() and not resume:
             raise OceanError(f"{folder}: holds an unfinished run; pass resume=True to go on with it, or remove it")
         if resume: log.load(self.model, self.dls.device)
+        from_first(None) # No process writes before all have looked
+        if rank_distrib(): self.logger = noop
+        for cb in filter(distributes, self.cbs): cb.sync_bn = False # It would drop activations of timm's networks
         blind = [cb for cb in self.cbs if isinstance(cb, TrackerCallback) and not validate] # They follow the validation
         rates = lr if isinstance(lr, slice) else slice(lr/div, lr)
         with self.removed_cbs(blind): _two_stages(self, log, plan, rates, wd)
@@ -247,9 +252,11 @@ def _two_stages(learn, log, plan, lr, wd):
     stages = {name: Stage(name, log, learn.model, plan["patience"], learn.seed) for name in ("head", "body")}
     if log.balance: learn.loss_func.log_var.data = torch.tensor(log.balance, device=learn.dls.device)
     head_stage(learn, plan["head_epochs"], plan["head_lr"], stages["head"], cbs, wd, plan["views"])
+    log.best = from_first(log.best)
     if not log.done("body") and log.best: learn.model.load_state_dict(log.best)
     norm = [] if plan["train_bn"] else [FrozenNorm()]
     one_cycle(learn, plan["body_epochs"], lr, stages["body"], [*cbs, *norm], wd, unfreeze=True)
+    log.best = from_first(log.best)
     if log.best: learn.model.load_state_dict(log.best)
 
 # %% ../../nbs/35_train.learner.ipynb #e3500008

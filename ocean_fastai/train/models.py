@@ -51,7 +51,7 @@ def classifier_of(
     model:nn.Module, # A timm network
 )->nn.Linear: # Its last layer
     "The one linear layer that turns features into logits. Raises `WeightsError` if there is no such layer."
-    head = model.get_classifier()
+    head = getattr(model, "module", model).get_classifier() # In a distributed training PyTorch wraps the network
     if isinstance(head, nn.Linear): return head
     raise WeightsError(f"{type(model).__name__} ends in {type(head).__name__}, not in one linear layer; choose a "
                        f"network "
