@@ -20,7 +20,7 @@ from .core import SEED, OceanError, fast_cpu, printable
 
 # %% ../nbs/99_cli.ipynb #1d6537ad
 _GROUPS = {"first look": ("demo",), "data": ("synth", "split", "convert"), "train": ("train", "compare"),
-           "use": ("predict", "localize", "pseudo-label"), "judge": ("evaluate", "score", "calibrate")}
+           "use": ("predict", "localize", "pseudo-label", "export"), "judge": ("evaluate", "score", "calibrate")}
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     "Shows defaults and the commands in their groups, and leaves examples as they are written"
@@ -85,8 +85,7 @@ def _command(commands, name, help, examples):
         if not (set(names) <= set(_OPTIONS)): return out.add_argument(*names, **own)
         for name in names:
             out.add_argument(name, **_OPTIONS[name] | own)
-            if name in _OLD:
-                out.add_argument(_OLD[name], dest=name[2:], default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+            if name in _OLD: out.add_argument(_OLD[name], dest=name[2:], help=argparse.SUPPRESS)
     return add
 
 # %% ../nbs/99_cli.ipynb #9883ab72
@@ -174,7 +173,7 @@ def _compare_command(commands):
 
 # %% ../nbs/99_cli.ipynb #c8e8dbc6
 def _use_commands(commands):
-    "The commands `predict`, `localize` and `pseudo-label`."
+    "The commands `predict`, `localize`, `pseudo-label` and `export`."
     arg = _command(commands, "predict", "predict images, one row each", ["floor-model/bundle survey/ --out survey.csv",
         "floor-model/bundle dive/*.jpg --out dive.parquet", "floor-model/bundle dive.mp4 --every-s 5 --out dive.csv",
         "floor-model/bundle survey/ --out survey.csv --resume"])
@@ -211,6 +210,9 @@ def _use_commands(commands):
     arg("--target", "--images")
     arg("--threshold", type=float, default=.9, metavar="SHARE", help="calibrated probability that is sure enough")
     arg("--valid", "--groups", "--device")
+    arg = _command(commands, "export", "write a model as ONNX, to predict without torch", ["run/bundle --out run/onnx"])
+    arg("bundle")
+    arg("--out", required=True, metavar="DIR", help="folder to make: model.onnx, config.json, predict.py, README.md")
 
 # %% ../nbs/99_cli.ipynb #7fc597d5
 def _judge_commands(commands):
@@ -281,7 +283,7 @@ def _patient():
         try: yield
         finally: out.flush(), err.flush()
 
-# %% ../nbs/99_cli.ipynb #bb1dffc3
+# %% ../nbs/99_cli.ipynb #3503cb28
 def _warner(name):
     "Prints each warning in one line, the first time."
     shown = set()
@@ -290,7 +292,6 @@ def _warner(name):
         shown.add(str(message))
     return show
 
-# %% ../nbs/99_cli.ipynb #3503cb28
 _RESUMED = ("synth", "train", "compare", "predict", "localize")
 
 @_patient()

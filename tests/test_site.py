@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from test_reference import binds
 
 PAGES = sorted((ROOT/"nbs").glob("*.qmd"))
 
@@ -44,7 +45,7 @@ def test_code_on_pages_uses_names_that_are_there(page, names):
     for block in blocks(page, "python"):
         tree = ast.parse(block)
         loads = [n for n in ast.walk(tree) if isinstance(n, ast.Name)]
-        made |= {n.id for n in loads if isinstance(n.ctx, ast.Store)}
+        made |= set(binds(tree))
         assert {n.id for n in loads if isinstance(n.ctx, ast.Load)} <= made
 
 def test_every_page_is_in_the_sidebar():
