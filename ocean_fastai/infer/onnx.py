@@ -120,7 +120,10 @@ the classes below. Normalization is part of it; crop, temperatures, thresholds a
 
 def _readme(config):
     "The folder's README.md: how to use it, then the bundle's card without its own way of use"
-    card = model_card(config, config.get("notes")).split("\n\n## ")
+    norm = config["normalization"]
+    text = model_card(config, config.get("notes"))
+    text = text.replace(f"minus {norm['mean']}, divided by {norm['std']}", "normalized by the network itself")
+    card = text.split("\n\n## ")
     w,h = config["geometry"]["size"]
     about = _ABOUT.format(targets=" and ".join(config["targets"]), w=w, h=h, n=config["num_classes"])
     return "\n\n## ".join([about, *(s for s in card[1:] if not s.startswith("How to use it"))]).rstrip() + "\n"
