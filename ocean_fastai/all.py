@@ -40,6 +40,7 @@ from ocean_fastai.infer.embeddings import embedding_matrix, load_embeddings, sav
 from ocean_fastai.infer.embed import embed
 from ocean_fastai.infer.probe import fit_probe
 from ocean_fastai.infer.hub import push_bundle
+from ocean_fastai.infer.onnx import export_onnx
 from ocean_fastai.explain.cam import cam_maps, show_cams
 from ocean_fastai.explain.heatmaps import heat_boxes, heat_maps
 from ocean_fastai.explain.localize import fit_threshold, localize

@@ -45,7 +45,7 @@ def metadata(wheel):
 def test_wheel_holds_the_library_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     modules = {str(p.relative_to(ROOT)) for p in (ROOT/"ocean_fastai").rglob("*.py")}
-    assert {n for n in names if ".dist-info/" not in n} == modules
+    assert {n for n in names if ".dist-info/" not in n} == modules | {"ocean_fastai/infer/predict_onnx.txt"}
     assert any(n.endswith(".dist-info/licenses/LICENSE") for n in names)
 
 def test_wheel_says_what_it_needs(wheel):
@@ -53,7 +53,7 @@ def test_wheel_says_what_it_needs(wheel):
     needs = meta.get_all("Requires-Dist")
     assert meta["Name"] == "ocean-fastai" and meta["License-Expression"] == "Apache-2.0" and meta["Requires-Python"] == ">=3.11"
     assert meta["Version"] in (ROOT/"CHANGELOG.md").read_text(encoding="utf-8")
-    assert {"dev", "wandb"} <= set(meta.get_all("Provides-Extra"))
+    assert {"dev", "onnx", "wandb"} <= set(meta.get_all("Provides-Extra"))
     assert {"fastai", "timm", "pandas", "pyarrow", "torch"} <= {re.match(r"[\w-]+", n)[0] for n in needs if "extra ==" not in n}
     assert [n for n in needs if re.search(r"<|==(?!.*extra)|~=", n.split(";")[0])] == [], "no upper bounds"
     entry = next(n for n in zipfile.ZipFile(wheel).namelist() if n.endswith("entry_points.txt"))

@@ -17,7 +17,7 @@ from jobs import TINY, draw, here, ok, refused
 import ocean_fastai.jobs.training as training
 from ocean_fastai import jobs as jobs_of
 from ocean_fastai.annotate.pseudo import pseudo_label
-from ocean_fastai.cli import parser
+from ocean_fastai.jobs.commands import parser
 from ocean_fastai.core import OceanError
 from ocean_fastai.data.loaders import OceanDataLoaders
 from ocean_fastai.data.sources import manifest_from_csv

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from test_reference import binds
 
 PAGES = sorted((ROOT/"nbs").glob("*.qmd"))
 
@@ -26,7 +27,7 @@ def test_contents_for_language_models_are_in_step(python):
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT/"README.md"], ids=lambda p: p.name)
 def test_commands_on_pages_can_be_typed(page):
-    from ocean_fastai.cli import parser
+    from ocean_fastai.jobs.commands import parser
     for block in blocks(page, "sh"):
         for line in block.splitlines():
             words = shlex.split(line, comments=True)
@@ -44,8 +45,7 @@ def test_code_on_pages_uses_names_that_are_there(page, names):
     for block in blocks(page, "python"):
         tree = ast.parse(block)
         loads = [n for n in ast.walk(tree) if isinstance(n, ast.Name)]
-        made |= {n.id for n in loads if isinstance(n.ctx, ast.Store)}
-        made |= {a.asname or a.name for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) for a in n.names}
+        made |= set(binds(tree))
         assert {n.id for n in loads if isinstance(n.ctx, ast.Load)} <= made
 
 def test_every_page_is_in_the_sidebar():

@@ -3,7 +3,7 @@ import argparse
 import re
 from pathlib import Path
 
-from ocean_fastai.cli import parser
+from ocean_fastai.jobs.commands import parser
 
 root = Path(__file__).resolve().parent.parent
 

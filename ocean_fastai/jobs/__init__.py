@@ -3,7 +3,8 @@
 from importlib import import_module
 
 _MODULES = {"split": "data", "convert": "data", "train": "training", "predict": "prediction", "embed": "prediction",
-            "evaluate": "judge", "compare": "judge", "score": "judge", "calibrate": "judge", "localize": "find",
+            "export": "prediction", "evaluate": "judge", "compare": "judge", "score": "judge",
+            "calibrate": "judge", "localize": "find",
             "pseudo_label": "annotate", "synth": "draw", "demo": "draw"}
 __all__ = list(_MODULES)
 
