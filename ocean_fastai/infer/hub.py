@@ -15,7 +15,8 @@ from huggingface_hub.errors import HTTPError
 from huggingface_hub.utils import HFValidationError, validate_repo_id
 
 from ..core import BundleError
-from .bundle import HUB, Bundle, hub_error, load_bundle
+from .bundle import Bundle, load_bundle
+from .files import HUB, hub_error
 from .card import CARD, CONFIG, WEIGHTS
 
 # %% ../../nbs/491_infer.hub.ipynb #3cab7d1d

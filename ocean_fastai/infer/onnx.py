@@ -20,7 +20,8 @@ import torch
 from torch import nn
 
 from ..core import BundleError, OceanError, atomic_folder, file_hash
-from .bundle import RUNTIMES, Bundle, config_hash, load_bundle
+from .bundle import RUNTIMES, Bundle, load_bundle
+from .files import config_hash
 from .card import CARD, CONFIG, check_config, json_values, model_card
 from ..synth.scene import draw_scene
 

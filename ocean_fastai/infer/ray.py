@@ -22,7 +22,8 @@ from tqdm import tqdm
 
 import ocean_fastai.infer.predict # `Bundle.predict`
 from ..core import BundleError, OceanError
-from .bundle import HUB, load_bundle
+from .bundle import load_bundle
+from .files import HUB
 from .items import list_items
 from .predict import PartedRun, begin_run
 

@@ -35,7 +35,7 @@ def frozen_body_of(
     geometry, # The loaders' `Geometry`
     init:str|Path|None=None, # A bundle's folder, whose body is taken in place of `weights`
 ):  # A `Body` for `embed`
-    "The network that a training starts from, to embed its images: its blocks, or its last layer where it has no blocks."
+    "The network that a training starts from, to embed its images: its blocks, or its last layer where it has none."
     source = arch if init is None else load_bundle(init)
     try: body = embedding_body(source, weights)
     except WeightsError as e:
@@ -71,7 +71,8 @@ def _kept_as_probe(learn, probe):
     learn.history = pd.DataFrame({"stage": pd.Series(dtype=object), "epoch": pd.Series(dtype=int)})
     learn.fit_summary = {"by": "fit_probe", "C": probe.C, "seed": learn.seed, "best": None,
                          "seconds": round(probe.seconds, 1),
-                         "n_train": probe.n, "n_valid": len(learn.dls.valid_ds), "weights": weights_fingerprint(learn.model)}
+                         "n_train": probe.n, "n_valid": len(learn.dls.valid_ds),
+                         "weights": weights_fingerprint(learn.model)}
     return learn
 
 def trained(

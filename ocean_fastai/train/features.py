@@ -116,7 +116,8 @@ def _head_on_features(learn, n_epoch, lr, stage, cbs, wd, train, valid):
     loaders = DataLoader(sets[0], bs=bs, shuffle=True, drop_last=True),DataLoader(sets[1], bs=256)
     scaled = _to_scaled(head, mean, std).requires_grad_(True)
     stage.sync = lambda: _from_scaled(scaled, head, mean, std)
-    own = [cb for cb in learn.cbs if not isinstance(cb, (*_OF_NETWORK, FitRecord, CheckBatches)) and not distributes(cb)]
+    apart = (*_OF_NETWORK, FitRecord, CheckBatches)
+    own = [cb for cb in learn.cbs if not isinstance(cb, apart) and not distributes(cb)]
     inner = Learner(DataLoaders(*loaders, device=learn.dls.device), scaled, loss_func=learn.loss_func, wd=learn.wd,
                     cbs=own, metrics=learn.metrics, opt_func=learn.opt_func, path=learn.path, model_dir=learn.model_dir)
     inner.logger,inner.recorder.loss = learn.logger,learn.recorder.loss
