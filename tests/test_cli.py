@@ -3,6 +3,8 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -81,6 +83,17 @@ def test_predict_takes_images_in_any_form(run, drawn, home):
     for df in read: assert df.label.tolist() == read[0].label.tolist()
     for df in read: assert (df.score - read[0].score).abs().max() < 1e-4
     assert read[2].path[0] == "images/v000_0000.jpg" and len(pd.read_csv(home/"one.csv")) == 1
+
+def test_export_predicts_alone(run, drawn, home):
+    "The exported script writes the table that `predict` writes; a folder that is taken is refused."
+    out,_ = ok("export", run/"bundle", "--out", home/"onnx")
+    assert f"python {home/'onnx'/'predict.py'} IMAGES" in out
+    subprocess.run([sys.executable, home/"onnx"/"predict.py", drawn.parent/"images", "--out", home/"alone.csv"], check=True)
+    ok("predict", run/"bundle", drawn.parent/"images", "--out", home/"with-torch.csv")
+    alone,ours = pd.read_csv(home/"alone.csv"),pd.read_csv(home/"with-torch.csv")
+    assert list(alone) == list(ours) and alone.path.tolist() == ours.path.tolist() and alone.label.tolist() == ours.label.tolist()
+    assert (alone.score - ours.score).abs().max() < 1e-4
+    assert "exists already" in refused("export", run/"bundle", "--out", home/"onnx")
 
 def test_evaluate(run, drawn, home):
     out,_ = ok("evaluate", run/"bundle", drawn, "--out", home/"evaluated")
