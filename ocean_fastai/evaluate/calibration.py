@@ -20,7 +20,7 @@ from scipy.special import expit, log_softmax, logit, softmax
 from ..core import SEED, OceanError, old_name
 from ..data.manifest import cell_texts
 from .scores import as_matrices, interval_of, match_truth, resampled_groups, targets_of
-from ..explain.network import check_unlearnt
+from ..infer.config import check_unlearnt
 from ..infer.bundle import Bundle, learner_targets
 from ..infer.predict import predict_table, relabelled
 from ..train.models import weights_fingerprint
