@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from fastcore.basics import listify
 from scipy.optimize import linear_sum_assignment
-from scipy.special import expit, logit
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -90,8 +90,9 @@ def _box_features(p, heat, rows, size):
     mean = inner/np.maximum(cells_in, 1)/top
     around = (outer - inner)/np.maximum(cells_out - cells_in, 1)/top
     area = np.log(half.prod(1)*4/np.prod(size))
-    return {"logit": np.full(len(rows), logit(np.clip(p, 1e-4, 1 - 1e-4))), "peak": rows[:, 4]/top, "mean": mean,
-            "contrast": mean - around, "area": area, "area_squared": area**2}
+    p = np.full(len(rows), np.clip(p, 1e-4, 1 - 1e-4))
+    return {"logit": np.log(p/(1 - p)), "peak": rows[:, 4]/top, "mean": mean, "contrast": mean - around, "area": area,
+            "area_squared": area**2}
 
 def _fitted_scores(features, label, score):
     "The chance that each box is right, by the fit; None where it knows nothing of the class"
@@ -136,12 +137,12 @@ def _staying(boxes, mask, nms, least):
     surest = free.copy()
     if nms: surest[free] = _surest(boxes[free, :4], boxes[free, 4])
     stays = surest & (boxes[:, 4] >= least)
-    n = [len(boxes), *(int(o.sum()) for o in (free, surest, stays))]
+    n = [len(boxes), *map(int, (free.sum(), surest.sum(), stays.sum()))]
     return stays,{"overlay": n[0] - n[1], "nms": n[1] - n[2], "min_score": n[2] - n[3]}
 
 def _uncovered(found, mask):
     "Class map and prior of each class, zero where something is burnt in"
-    if mask is None or not found: return found
+    if mask is None: return found
     h,w = next(iter(found.values()))[1].shape
     free = cv2.resize(mask.astype(np.float32), (w, h), interpolation=cv2.INTER_AREA) < .5
     return {c: (p, cam*free, prior*free) for c,(p,cam,prior) in found.items()}
@@ -187,22 +188,19 @@ def localize(
     least,left_out = _least_scores(target, names, min_score, fit),dict.fromkeys(("overlay", "nms", "min_score"), 0)
     scales = (fit or {}).get("scales", SCALES) if scales is None else scales
     tiles = (fit or {}).get("tiles") if tiles is None else tiles or None
-    df = list_items(items)
+    df,smallest,score = list_items(items),_smallest_share(tiles, min_area),(fit or {}).get("score")
     overlay = checked_overlay(overlay, df)
     for item,size,found,error in seen_images(net, df, classes, target, scales, tiles, num_workers, progress):
         own = {"path": printable(item["path"])} | {k: item[k] for k in ("time",) if k in item}
-        if error is not None:
-            errors.append((own["path"], error))
-            continue
-        mask = image_overlay(item, overlay, size)
+        if error is not None: errors.append((own["path"], error))
+        mask = image_overlay(item, overlay, size) if found else None
         for c,seen in _uncovered(found, mask).items():
-            boxes,_,parts = _class_boxes(c, seen, size, rules[c], _smallest_share(tiles, min_area),
-                                         (fit or {}).get("score"))
+            boxes,_,parts = _class_boxes(c, seen, size, rules[c], smallest, score)
             stays,counts = _staying(boxes, mask, nms, least[c])
             left_out = {k: n + counts[k] for k,n in left_out.items()}
             for i in np.flatnonzero(stays):
-                *xy,score,x,y = boxes[i]
-                row = {**own, "label": c, **dict(zip(BOX_COLUMNS[2:6], xy)), "score": score,
+                *xy,sure,x,y = boxes[i]
+                row = {**own, "label": c, **dict(zip(BOX_COLUMNS[2:6], xy)), "score": sure,
                        "annotator": "model", "peak_x": x, "peak_y": y}
                 rows.append({**row, "mask": _in_pixels(parts[i], xy)} if masks else row)
     columns = [*BOX_COLUMNS, "peak_x", "peak_y", *(["time"] if "time" in df else []), *(["mask"] if masks else [])]
