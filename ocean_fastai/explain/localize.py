@@ -74,7 +74,7 @@ def _class_rules(target, names, threshold, mix, fit):
 
 # %% ../../nbs/54_explain.localize.ipynb #0f540002
 MIN_SCORE,LEAST_IOU = .5,.3  # Of boxes where nothing was fitted; of a box that is right
-_NESTED = .9  # A box is left out if more of the smaller of two is in a surer one
+_NESTED,_EXAMPLES = .9,10  # Part of the smaller of two boxes in the other; boxes of each kind that a fit needs
 
 def _box_features(p, heat, rows, size):
     "What tells a right box, by name, each an array over `rows` (N x 7, as `heat_boxes` gives them)"
@@ -236,8 +236,6 @@ def _best_threshold(merits, mixes)->dict:
             **{k: round(float(o[m, t]), 4) for k,o in figures.items()}}
 
 # %% ../../nbs/54_explain.localize.ipynb #0f540005
-_EXAMPLES = 10  # Boxes, right and wrong ones each, that a score is fitted on at least
-
 def _fitted_score(features, labels, right, names):
     "A logistic regression as plain numbers: a weight for each feature, a bias for each class; None for few boxes"
     if min(right.sum(), (~right).sum()) < _EXAMPLES: return None
