@@ -74,7 +74,7 @@ def main():
     found = {}
     for name, kw in {"tiles": dict(tiles=TILES, scales=SCALES), "one pass": {}}.items():
         fit = fit_threshold(model, valid, boxes[boxes.path.isin(set(valid.path))], held_out=test, **kw)
-        found[name] = localize(model, test, "burrow", fit=fit, masks=True)
+        found[name] = localize(model, test, "burrow", fit=fit, masks=True, min_score=0, nms=False)
         print(f"{name}: fitted on {len(valid)} images of {DAY}: {fit['classes']['burrow']}")
     for path in test.path:
         b = found["tiles"][found["tiles"].path == path]

@@ -5,7 +5,9 @@ The images are split by video into training, validation and test; the heat maps 
 Both networks learn the same image labels (plastic, bio, rov) from the same training images. Ours chooses its epoch, thresholds and mixes on the validation
 images, the boxes of which no training saw. Stock is `vision_learner(...).fine_tune(4)`, plain Grad-CAM of its body's last map (pytorch-grad-cam), a threshold
 of half the maximum, and its components' boxes; it is also judged with a threshold fitted a class on the validation boxes, which is more than stock gives.
-All are asked for the classes that an image truly has, as localization is usually judged. Intervals resample whole videos.
+All are asked for the classes that an image truly has, as localization is usually judged, and give all their boxes. Intervals resample whole videos.
+Then ours is asked for all classes in all images, as a user asks, and its boxes are judged at the default operating point: precision, recall and F1 at an overlap of 0.3, average precision at 0.3 and 0.5, boxes an image.
+--seed takes another split, --only-points leaves the comparison with stock out.
 
     python benchmarks/debris.py --out DIR      (a second call with the same DIR only judges again)
 """
@@ -20,8 +22,9 @@ import pandas as pd
 
 from ocean_fastai.data.boxes import boxes_to_labels
 from ocean_fastai.formats.coco import read_coco, write_coco
+from ocean_fastai.core import fast_cpu
 from ocean_fastai.data.splits import split_frames
-from ocean_fastai.evaluate.boxes import boxes_report, wsol_scores
+from ocean_fastai.evaluate.boxes import box_ap, boxes_report, wsol_scores
 from ocean_fastai.explain.heatmaps import heat_boxes
 from ocean_fastai.explain.localize import MIN_AREA, fit_threshold, localize
 from ocean_fastai.data.boxes import true_pairs
@@ -88,12 +91,28 @@ def best_thresholds(maps, paths, boxes):
     return {c: _best_threshold(np.array([[_threshold_scores(m, true[p, c], size)] for (p, k), (m, _, size) in maps.items() if k == c and p in paths]), (1.,))["threshold"] for c in CLASSES}
 
 
+def say_points(bundle, valid, test, boxes, true):
+    "Boxes of all classes in all test images: all of them with the plain score, and what is left with the fitted one, with and without what is burnt in."
+    fit = fit_threshold(bundle, valid, boxes[boxes.path.isin(set(valid.path))], held_out=test)
+    plain = fit | {"score": None}
+    for name, kw in {"plain score, all": dict(fit=plain, min_score=0, nms=False), "plain score, nms": dict(fit=plain, min_score=0), "plain score, 0.5": dict(fit=plain, min_score=.5),
+                     "fitted score, all": dict(fit=fit, min_score=0), "fitted score, default": dict(fit=fit), "the same without burnt-in text": dict(fit=fit, overlay="auto")}.items():
+        found = localize(bundle, test, CLASSES, **kw)
+        print(f"{name}: {len(found)/len(test):.2f} boxes an image; left out {found.attrs['left_out']}; least scores {found.attrs['min_scores']}")
+        print(box_ap(found, true, test).round(3).to_string())
+        say(name, wsol_scores(found, true, test))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="work folder: the trained networks, and a page for each candidate")
-    out = parser.parse_args().out
+    parser.add_argument("--seed", type=int, default=0, help="of the split")
+    parser.add_argument("--only-points", action="store_true", help="judge the operating points alone")
+    args = parser.parse_args()
+    out = args.out
     out.mkdir(parents=True, exist_ok=True)
-    df, boxes, coco = split_data(out)
+    fast_cpu()
+    df, boxes, coco = split_data(out, args.seed)
     if not (out/"ours/metrics.json").exists():
         subprocess.run([Path(sys.executable).parent/"ocean-fastai", "train", coco, "--target", "elements", "--by", "split", "--classes", ",".join(CLASSES), "--arch", ARCH,
                         "--weights", Path(os.environ["OCEAN_WEIGHTS"])/f"{ARCH}.imagenet.safetensors", "--size", f"{SIZE[0]}x{SIZE[1]}", "--out", out/"ours", *(["--resume"] if (out/"ours").exists() else [])],
@@ -102,14 +121,16 @@ def main():
     true = boxes[boxes.path.isin(set(test.path))].reset_index(drop=True)
     bundle = load_bundle(out/"ours/bundle")
     print(f"{len(test)} test images of {test.video.nunique()} videos; thresholds: {bundle.config['localization']['elements']['classes']}")
+    say_points(bundle, valid, test, boxes, true)
+    if args.only_points: return
     plain = fit_threshold(bundle, valid, boxes[boxes.path.isin(set(valid.path))], mix=1., scales=1)
     maps = stock_maps(df, boxes, out)
     fitted = best_thresholds(maps, set(valid.path), boxes)
     print(f"stock's fitted thresholds: {fitted}; those of our plain map: {[(c, f['threshold']) for c, f in plain['classes'].items()]}")
-    candidates = {"ours, fitted": present(localize(bundle, test, CLASSES), true),
-                   "ours, class map alone, fitted": present(localize(bundle, test, CLASSES, fit=plain), true),
-                   "ours, Otsu": present(localize(bundle, test, CLASSES, threshold="otsu"), true),
-                   "ours, 0.5": present(localize(bundle, test, CLASSES, threshold=.5), true),
+    candidates = {"ours, fitted": present(localize(bundle, test, CLASSES, min_score=0, nms=False), true),
+                   "ours, class map alone, fitted": present(localize(bundle, test, CLASSES, fit=plain, min_score=0, nms=False), true),
+                   "ours, Otsu": present(localize(bundle, test, CLASSES, threshold="otsu", min_score=0, nms=False), true),
+                   "ours, 0.5": present(localize(bundle, test, CLASSES, threshold=.5, min_score=0, nms=False), true),
                    "stock Grad-CAM, 0.5": cut(maps, set(test.path), dict.fromkeys(CLASSES, .5)),
                    "stock Grad-CAM, fitted": cut(maps, set(test.path), fitted),
                    "centre box": center_boxes(test, true)}

@@ -55,7 +55,7 @@ def main():
     fits = {"fitted": fit_threshold(model, valid, near, held_out=test), "class map, fitted": fit_threshold(model, valid, near, held_out=test, mix=1., scales=1)}
     print(f"{len(test)} test images of {test.video.nunique()} videos; " + "; ".join(f"{k}: {v['classes']}" for k, v in fits.items()))
     cuts = {name: dict(fit=fit) for name, fit in fits.items()} | {"Otsu": dict(threshold="otsu"), "0.5": dict(threshold=.5)}
-    found = {name: present(localize(model, test, CLASSES, **cut), true) for name, cut in cuts.items()} | {"centre box": center_boxes(test, true)}
+    found = {name: present(localize(model, test, CLASSES, min_score=0, nms=False, **cut), true) for name, cut in cuts.items()} | {"centre box": center_boxes(test, true)}
     for name, b in found.items():
         table = wsol_scores(b, true, test)
         say(name, table[table.measure.isin(MEASURES)])

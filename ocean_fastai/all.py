@@ -22,6 +22,7 @@ from ocean_fastai.data.boxes import boxes_to_labels, check_boxes, draw_boxes, sh
 from ocean_fastai.data.splits import load_split, save_split, split_frames, split_hash
 from ocean_fastai.data.augment import AlbumentationsTransform, aug_recipes, ocean_augs, show_augs
 from ocean_fastai.data.loaders import OceanDataLoaders
+from ocean_fastai.data.overlay import find_static_overlay
 from ocean_fastai.formats.base import convert, known_formats, read_annotations
 from ocean_fastai.formats.coco import coco_images, is_coco, read_coco, write_coco
 from ocean_fastai.formats.yolo import read_yolo, write_yolo

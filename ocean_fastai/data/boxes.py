@@ -6,7 +6,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/data.boxes.html.md"""
 
 # %% auto #0
 __all__ = ['BOX_COLUMNS', 'IOUS', 'image_sizes', 'check_boxes', 'show_boxes', 'outline_box', 'draw_boxes', 'box_ious',
-           'true_pairs', 'reaches', 'boxes_to_labels']
+           'true_pairs', 'reaches', 'matched_boxes', 'boxes_to_labels']
 
 # %% ../../nbs/11_data.boxes.ipynb #10054222
 import os
@@ -272,6 +272,18 @@ def reaches(
 )->np.ndarray: # Of the same shape, true or false
     "Is an overlap at least this, but for rounding?"
     return np.asarray(value) >= least - 1e-9
+
+def matched_boxes(
+    ious:np.ndarray, # Of found boxes (rows, the highest score first) with true ones (columns)
+    least:float, # What counts as right
+)->np.ndarray: # A found box each: true if it finds a true box of its own
+    "One-to-one matches: each box takes the true one that it overlaps most among those not yet taken."
+    free,out = np.ones(ious.shape[1], bool),np.zeros(len(ious), bool)
+    for i,row in enumerate(ious):
+        if not free.any(): break
+        j = np.where(free, row, -1).argmax()
+        if free[j] and reaches(row[j], least): free[j],out[i] = False,True
+    return out
 
 # %% ../../nbs/11_data.boxes.ipynb #91fcafdf
 def boxes_to_labels(

@@ -22,10 +22,12 @@ from tqdm.auto import tqdm
 from ..core import OceanError, atomic_path, class_colors, content_hash, printable
 from ..data.boxes import draw_boxes
 from ..data.manifest import few, image_paths
+from ..data.overlay import checked_overlay
 from ..explain.cam import known_network, target_part
 from ..explain.localize import localize as find_boxes
 from ..formats.coco import write_coco
 from ..geometry import Geometry, parse_size
+from ..images import open_image
 from ..infer.bundle import load_bundle
 from ..infer.items import Reader
 from .base import begun, claimed, new_note, now, save_note, watched, writing
@@ -74,6 +76,11 @@ def _tiles(value):
     try: return parse_size(value)
     except OceanError as e: raise OceanError(f"--tiles {value}: give columns and rows, such as 6x3") from e
 
+def _overlay(value, df):
+    "What was typed as an overlay, as `localize` takes it. Raises `OceanError`."
+    if value is None or value == "auto": return checked_overlay(value, df)
+    return np.asarray(open_image(value).convert("L")) > 127
+
 # %% ../../nbs/96_jobs.find.ipynb #b5b3f209
 PART,_SHOWN = 100,24
 _NAME = 180  # Bytes of an image's name in that of its overlay; a file's name has at most 255
@@ -90,12 +97,11 @@ def _read_boxes(path):
     "A table of boxes as `localize` writes it; a class may be called NA."
     return pd.read_csv(path, dtype={"path": str, "label": str, "annotator": str}, keep_default_na=False, na_values=[""])
 
-def _part(out, model, df, k, options, min_score):
-    "Write boxes and overlays of one part of the images; the thresholds, and {path: why it can't be read}."
+def _part(out, model, df, k, options):
+    "Write boxes and overlays of one part of the images; what `localize` says of them."
     some = df.iloc[k*PART:(k + 1)*PART].reset_index(drop=True)
     some.attrs = df.attrs
     boxes = find_boxes(model, some, masks=True, progress=False, **options)
-    if min_score is not None: boxes = boxes[boxes["score"] >= min_score]
     key = ["path", "time"] if "time" in boxes else ["path"]
     own,read = dict(list(boxes.groupby(key))),Reader(some, Geometry(value_range=model.geometry.value_range))
     for i,row in enumerate(some.to_dict("records")):
@@ -105,7 +111,7 @@ def _part(out, model, df, k, options, min_score):
         with atomic_path(out/"overlays"/_name(k*PART + i, row)) as temp:
             overlay(pixels, mine, boxes.attrs["classes"]).save(temp, "JPEG", quality=85)
     with atomic_path(_done(out, k)) as temp: boxes.drop(columns="mask").to_csv(temp, index=False)
-    return boxes.attrs["thresholds"],dict(boxes.attrs["errors"])
+    return boxes.attrs
 
 # %% ../../nbs/96_jobs.find.ipynb #fd496e2d
 def _sheet(out, df, boxes):
@@ -158,8 +164,16 @@ def _ended(out, boxes, df, note):
         counts = "the model names none of its classes there, so name those to look for with --classes"
     print(f"{len(boxes)} boxes in {boxes['path'].nunique()} of {df['path'].nunique()} images"
           + f": {counts}"*bool(counts))
+    if any(note["left_out"].values()): print(_left_out_text(note))
     print(f"tables and pictures: {out}")
     return boxes
+
+def _left_out_text(note):
+    "How many boxes were left out, why, and how to see them."
+    n,least = note["left_out"],", ".join(f"{c} {v:g}" for c,v in note["min_scores"].items())
+    whys = [(n["overlay"], "on what is burnt in"), (n["nms"], "beside or within surer ones"),
+            (n["min_score"], f"below the least score ({least}; --min-score 0 keeps them)")]
+    return f"{sum(n.values())} more were left out: " + ", ".join(f"{k} {why}" for k,why in whys if k)
 
 # %% ../../nbs/96_jobs.find.ipynb #f624d97a
 def localize(
@@ -176,19 +190,19 @@ def localize(
     every_s:float=1., # Seconds between the frames of a video
     mix:float|None=None, # Part of the class map in the heat map, in [0, 1]; by default the fitted one, else 0.25
     min_area:float|None=None, # Smallest part of the map that becomes a box, as a share of the image
-    min_score:float|None=None, # Boxes with a lower score are left out; by default none
+    min_score:float|None=None, # Boxes with a lower score are left out, 0 for none; by default the fitted ones, else 0.5
+    overlay:str|None=None, # Mask of what is burnt in, an image file; or "auto": found in each video of the table
     num_workers:int|None=None, # Threads that read images; by default one a processor, at most 8
     device:str|None=None, # "cpu", "cuda", ...; by default CUDA where there is one
 )->pd.DataFrame: # The boxes
     "Find boxes in images; write tables and pictures. Raises `OceanError`, also if not one image can be read."
     options = dict(classes=classes and listify(classes), target=target, threshold=_threshold(threshold),
-                   tiles=_tiles(tiles),
-                   scales=_scales(scales), mix=mix, min_area=min_area)
+                   tiles=_tiles(tiles), scales=_scales(scales), mix=mix, min_area=min_area, min_score=min_score)
     if min_score is not None and not 0 <= min_score <= 1:
         raise OceanError(f"--min-score {min_score}: a score in [0, 1]")
     out,named = Path(out),[os.path.abspath(o) for o in listify(items)]
     asked = dict(bundle=os.path.abspath(bundle), items=named if len(named) > 1 else named[0], out=os.path.abspath(out),
-                 images=images and os.path.abspath(images), every_s=every_s, min_score=min_score, **options)
+                 images=images and os.path.abspath(images), every_s=every_s, overlay=overlay, **options)
     note = claimed(out, new_note("localize", asked), resume)
     if note["status"] == "finished":
         print(f"{out} is finished already")
@@ -200,12 +214,15 @@ def localize(
                          f"--out")
     names = target_part(known_network(model), target)[1]
     wanted = [c for c in names if classes is None or c in options["classes"]]
-    note = {"unreadable": {}, "thresholds": {}} | note | about
+    note = {"unreadable": {}, "thresholds": {}, "left_out": {}} | note | about
     with writing(out),begun(out, note):
+        options |= {"num_workers": num_workers, "overlay": _overlay(overlay, df)}
         for k in tqdm(range(-(-len(df)//PART)), unit=f"{PART} images", disable=not watched()):
             if _done(out, k).exists(): continue
-            thresholds,bad = _part(out, model, df, k, options | {"num_workers": num_workers}, min_score)
-            note = save_note(out, note, unreadable=note["unreadable"] | bad, thresholds=thresholds)
+            told = _part(out, model, df, k, options)
+            left_out = {why: n + note["left_out"].get(why, 0) for why,n in told["left_out"].items()}
+            note = save_note(out, note, unreadable=note["unreadable"] | dict(told["errors"]), left_out=left_out,
+                             thresholds=told["thresholds"], min_scores=told["min_scores"])
         try: _check_seen(df, note["unreadable"])
         except OceanError:
             shutil.rmtree(out/"parts")
