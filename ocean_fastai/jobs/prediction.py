@@ -45,13 +45,14 @@ def predict(
     if engine not in ("local", "ray"): raise OceanError(f"--engine {engine}: choose local or ray")
     if engine == "local" and address is not None: raise OceanError(f"--address {address}: add --engine ray")
     if engine == "ray" and cache is not None: raise OceanError("--cache: Ray's workers keep no cache; leave it out")
-    df,options = read_items(items, images, every_s),dict(bs=bs, out=out, resume=resume, every_s=every_s, decide=decide,
-                                                         tta=tta, progress=watched())
+    model = load_bundle(bundle, device) if engine == "local" else None
+    df = read_items(items, images, every_s)
+    options = dict(bs=bs, out=out, resume=resume, every_s=every_s, decide=decide, tta=tta, progress=watched())
     with writing(out):
         if engine == "ray":
             n = 2 if num_workers is None else num_workers
             preds = ray_predict(bundle, df, address=address, num_workers=n, device=device, **options)
-        else: preds = load_bundle(bundle, device).predict(df, num_workers=num_workers, cache=cache, **options)
+        else: preds = model.predict(df, num_workers=num_workers, cache=cache, **options)
     try: n_good,n = warn_unreadable(preds, df.attrs.get("folder"))
     except OceanError:
         for name in (f"{out}", f"{out}.run.json"):
