@@ -241,7 +241,7 @@ def fit_threshold(
     num_workers:int|None=None, # Threads that read images; by default one a processor, at most 8
     progress:bool=True, # Show a bar?
 )->dict: # target, scales, tiles, classes: {class: threshold, mix, min_score, and figures}
-    "Thresholds, mixes, least scores for `localize`, by class. Raises `OceanError`, or `SplitError` for held-out images."
+    "Thresholds, mixes, least scores for `localize`. Raises `OceanError`, or `SplitError` for held-out images."
     net = known_network(model)
     net = net._replace(bundle=network_bundle(net))
     target,names,_ = target_part(net, target)
