@@ -200,10 +200,8 @@ def _use_commands(commands):
     arg("--tiles", metavar="COLUMNSxROWS", help="overlapping tiles, for small things (default: fitted, else none)")
     arg("--scales", type=_names, metavar="A,B", help="input sizes, of the model's own (default: fitted, else 1,1.5,2)")
     arg("--min-area", type=float, metavar="SHARE", help="smallest box, of the image (default: 0.002, 0.02 of a tile)")
-    arg("--min-score", type=float, metavar="SCORE", help="boxes with a lower score are left out, 0 for none (default: "
-        "as fitted in training, else 0.5)")
-    arg("--overlay", metavar="auto|FILE", help="leave out boxes on text that is burnt in: found in each video of a "
-        "table that names it, or an image that is white there (default: none)")
+    arg("--min-score", type=float, metavar="SCORE", help="least score of a box, 0 for all (default: fitted, else 0.5)")
+    arg("--overlay", metavar="auto|FILE", help="leave out what is on burnt-in text: auto, or a mask (default: none)")
     arg("--images", "--every-s", "--num-workers", "--device", "--resume")
     arg = _command(commands, "pseudo-label", "fill a manifest's empty cells with what a model is sure of, marked", [
         "both-model/bundle labels.csv --out more-labels.csv",
