@@ -92,12 +92,11 @@ def best_thresholds(maps, paths, boxes):
 
 
 def say_points(bundle, valid, test, boxes, true):
-    "Boxes of all classes in all test images: all of them with the plain score, and what is left with the fitted one, with and without what is burnt in."
+    "Boxes of all classes in all test images: all of them, and what each rule leaves."
     fit = fit_threshold(bundle, valid, boxes[boxes.path.isin(set(valid.path))], held_out=test)
-    plain = fit | {"score": None}
-    for name, kw in {"plain score, all": dict(fit=plain, min_score=0, nms=False), "plain score, nms": dict(fit=plain, min_score=0), "plain score, 0.5": dict(fit=plain, min_score=.5),
-                     "fitted score, all": dict(fit=fit, min_score=0), "fitted score, default": dict(fit=fit), "the same without burnt-in text": dict(fit=fit, overlay="auto")}.items():
-        found = localize(bundle, test, CLASSES, **kw)
+    points = {"all boxes": dict(min_score=0, nms=False), "without nested ones": dict(min_score=0), "least score 0.5": dict(min_score=.5), "fitted least scores": {}, "the same, without burnt-in text": dict(overlay="auto")}
+    for name, kw in points.items():
+        found = localize(bundle, test, CLASSES, fit=fit, **kw)
         print(f"{name}: {len(found)/len(test):.2f} boxes an image; left out {found.attrs['left_out']}; least scores {found.attrs['min_scores']}")
         print(box_ap(found, true, test).round(3).to_string())
         say(name, wsol_scores(found, true, test))

@@ -177,12 +177,12 @@ def test_classes_called_na_and_none(tmp_path):
     df.attrs["folder"] = str(tmp_path)
     dls = OceanDataLoaders.from_manifest(df, "kind", size=96, valid=.5, num_workers=0, progress=False)
     bundle = save_bundle(ocean_learner(dls, "mobilenetv2_035", weights=None), tmp_path/"bundle")
-    argv = ["localize", bundle, tmp_path/"0.png", "--classes", "NA,None,null", "--scales", "1", "--out", tmp_path/"found"]
+    argv = ["localize", bundle, tmp_path/"0.png", "--classes", "NA,None,null", "--scales", "1", "--min-score", "0", "--out", tmp_path/"found"]
     out,_ = ok(*argv)
     boxes = pd.read_csv(tmp_path/"found"/"boxes.csv", keep_default_na=False)
     assert len(boxes) and set(boxes.label) <= {"NA", "None", "null"} and "threshold None" not in out
     from ocean_fastai.jobs import localize
-    again = localize(bundle, tmp_path/"0.png", tmp_path/"found", ["NA", "None", "null"], scales=["1"], resume=True)
+    again = localize(bundle, tmp_path/"0.png", tmp_path/"found", ["NA", "None", "null"], scales=["1"], min_score=0, resume=True)
     assert again.label.tolist() == boxes.label.tolist()
 
 def test_a_crop_is_said(tiny, tmp_path):

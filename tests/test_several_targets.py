@@ -365,7 +365,7 @@ def test_a_class_of_two_targets_is_found_where_each_sees_it(twins):
     np.testing.assert_allclose(maps["second"], 2*maps["floor"], rtol=1e-4)
     for t,sure in (("floor", True), ("second", False)):
         assert ((cam_maps(twins.learn, twins.df.head(2), "reef", t).score > .5) == sure).all()
-        boxes = localize(twins.learn, twins.df.head(2), "reef", t, progress=False)
+        boxes = localize(twins.learn, twins.df.head(2), "reef", t, min_score=0, progress=False)
         assert len(boxes) and (boxes.score.groupby(boxes.path).max() > .5).eq(sure).all()
     for f in (lambda: cam_maps(twins.learn, x, "reef"), lambda: localize(twins.learn, twins.df.head(2), "reef", progress=False)):
         with pytest.raises(OceanError, match="several targets; name one with target=: floor, second"): f()

@@ -13,10 +13,6 @@ import numpy as np
 import pandas as pd
 from fastcore.basics import listify
 from scipy.optimize import linear_sum_assignment
-from scipy.special import expit
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from ..core import OceanError, printable
 from ..data.boxes import BOX_COLUMNS, IOUS, box_ious, matched_boxes, reaches, true_pairs
@@ -74,30 +70,7 @@ def _class_rules(target, names, threshold, mix, fit):
 
 # %% ../../nbs/54_explain.localize.ipynb #0f540002
 MIN_SCORE,LEAST_IOU = .5,.3  # Of boxes where nothing was fitted; of a box that is right
-_NESTED,_EXAMPLES = .9,10  # Part of the smaller of two boxes in the other; boxes of each kind that a fit needs
-
-def _box_features(p, heat, rows, size):
-    "What tells a right box, by name, each an array over `rows` (N x 7, as `heat_boxes` gives them)"
-    h,w = heat.shape
-    top,sums = heat.max(),cv2.integral(heat.astype(np.float64))
-    cells = np.array([w/size[0], h/size[1]]*2)
-    def total(box):
-        l,t,r,b = np.clip(np.rint(box*cells), 0, (w, h, w, h)).astype(int).T
-        return sums[b, r] - sums[t, r] - sums[b, l] + sums[t, l],(r - l)*(b - t)
-    box = rows[:, :4]
-    half = (box[:, 2:] - box[:, :2])/2
-    (inner,cells_in),(outer,cells_out) = total(box),total(np.hstack([box[:, :2] - half, box[:, 2:] + half]))
-    mean = inner/np.maximum(cells_in, 1)/top
-    around = (outer - inner)/np.maximum(cells_out - cells_in, 1)/top
-    area = np.log(half.prod(1)*4/np.prod(size))
-    p = np.full(len(rows), np.clip(p, 1e-4, 1 - 1e-4))
-    return {"logit": np.log(p/(1 - p)), "peak": rows[:, 4]/top, "mean": mean, "contrast": mean - around, "area": area,
-            "area_squared": area**2}
-
-def _fitted_scores(features, label, score):
-    "The chance that each box is right, by the fit; None where it knows nothing of the class"
-    if score is None or label not in score["bias"]: return None
-    return expit(score["bias"][label] + sum(v*features[k] for k,v in score["weights"].items()))
+_NESTED = .9  # A box is left out if more of the smaller of two is in a surer one
 
 def _surest(xyxy, scores, iou=.5)->np.ndarray:
     "Which boxes stay if of those that overlap or lie within one another the surest is taken, true or false"
@@ -118,18 +91,14 @@ def _in_pixels(part, xy):
         return np.minimum(((np.arange(pixels) + .5)*n/pixels).astype(int), n - 1)
     return part[np.ix_(cells(t, b, h), cells(l, r, w))]
 
-def _class_boxes(label, found, size, rule, least, score):
-    "Boxes of a class in an image, surest first: N x 7, their fifth number the score; the features; the parts"
+def _class_boxes(found, size, rule, least):
+    "Boxes of a class in an image, surest first: N x 7, their fifth number the score; and their parts"
     p,cam,prior = found
     heat,cut = mixed(cam, prior, rule[1]),rule[0]
     parts = heat_parts(heat, otsu(heat) if cut == "otsu" else cut, size, least)
-    if not parts: return np.zeros((0, 7)),{},[]
-    rows = np.array([row for row,_ in parts])
-    features = _box_features(p, heat, rows, size)
-    scores = _fitted_scores(features, label, score)
-    rows[:, 4] = p*features["peak"] if scores is None else scores
-    order = np.argsort(-rows[:, 4], kind="stable")
-    return rows[order],{k: v[order] for k,v in features.items()},[parts[i][1] for i in order]
+    rows = np.array([row for row,_ in parts]).reshape(-1, 7)
+    if parts: rows[:, 4] *= p/heat.max()
+    return rows,[part for _,part in parts]
 
 def _staying(boxes, mask, nms, least):
     "Which boxes stay, true or false, and how many each rule leaves out"
@@ -188,14 +157,14 @@ def localize(
     least,left_out = _least_scores(target, names, min_score, fit),dict.fromkeys(("overlay", "nms", "min_score"), 0)
     scales = (fit or {}).get("scales", SCALES) if scales is None else scales
     tiles = (fit or {}).get("tiles") if tiles is None else tiles or None
-    df,smallest,score = list_items(items),_smallest_share(tiles, min_area),(fit or {}).get("score")
+    df,smallest = list_items(items),_smallest_share(tiles, min_area)
     overlay = checked_overlay(overlay, df)
     for item,size,found,error in seen_images(net, df, classes, target, scales, tiles, num_workers, progress):
         own = {"path": printable(item["path"])} | {k: item[k] for k in ("time",) if k in item}
         if error is not None: errors.append((own["path"], error))
         mask = image_overlay(item, overlay, size) if found else None
         for c,seen in _uncovered(found, mask).items():
-            boxes,_,parts = _class_boxes(c, seen, size, rules[c], smallest, score)
+            boxes,parts = _class_boxes(seen, size, rules[c], smallest)
             stays,counts = _staying(boxes, mask, nms, least[c])
             left_out = {k: n + counts[k] for k,n in left_out.items()}
             for i in np.flatnonzero(stays):
@@ -236,17 +205,6 @@ def _best_threshold(merits, mixes)->dict:
             **{k: round(float(o[m, t]), 4) for k,o in figures.items()}}
 
 # %% ../../nbs/54_explain.localize.ipynb #0f540005
-def _fitted_score(features, labels, right, names):
-    "A logistic regression as plain numbers: a weight for each feature, a bias for each class; None for few boxes"
-    if min(right.sum(), (~right).sum()) < _EXAMPLES: return None
-    there = np.stack([labels == c for c in names], 1)
-    scaled = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    scale,model = scaled.fit(np.column_stack([*features.values(), there]), right)
-    weights = model.coef_[0]/scale.scale_
-    start,n = model.intercept_[0] - weights @ scale.mean_,len(features)
-    return {"weights": dict(zip(features, weights[:n].tolist())),
-            "bias": dict(zip(names, (start + weights[n:]).tolist()))}
-
 def _best_point(scores, right, n_true)->float:
     "The least score at which F1 is best, half way down to the next box; `MIN_SCORE` if no box is right"
     if not right.any(): return MIN_SCORE
@@ -255,26 +213,19 @@ def _best_point(scores, right, n_true)->float:
     k = (2*right.cumsum()/(np.arange(len(right)) + 1 + n_true)).argmax()
     return round(float(scores[k] + (scores[k + 1] if k + 1 < len(scores) else 0))/2, 4)
 
-def _operating_points(seen, true, rules, least)->tuple:
-    "The fit of a score and {class: least score} from images seen: (path, size, {class: (p, class map, prior)})"
-    boxes = []
-    for path,size,found in seen:
-        for c in (c for c in found if c in rules):
-            rows,features,_ = _class_boxes(c, [np.float32(o) for o in found[c]], size, rules[c], least, None)
-            if len(rows): boxes.append((c, rows, features, box_ious(rows[:, :4], true.get((path, c), rows[:0, :4]))))
-    if not boxes: return None,{}
-    features = {k: np.concatenate([f[k] for *_,f,_ in boxes]) for k in boxes[0][2]}
-    labels = np.concatenate([np.full(len(rows), c, object) for c,rows,*_ in boxes])
-    right = np.concatenate([reaches(over, LEAST_IOU).any(1) for *_,over in boxes])
-    score,judged = _fitted_score(features, labels, right, list(rules)),{c: ([], []) for c in rules}
-    for c,rows,own,over in boxes:
-        scores = _fitted_scores(own, c, score) if score else rows[:, 4]
-        order = np.argsort(-scores, kind="stable")
-        order = order[_surest(rows[order, :4], scores[order])]
-        judged[c][0].append(scores[order])
-        judged[c][1].append(matched_boxes(over[order], LEAST_IOU))
-    n_true = {c: sum(len(xy) for (path,k),xy in true.items() if k == c and path in {p for p,*_ in seen}) for c in rules}
-    return score,{c: _best_point(*map(np.concatenate, o), n_true[c]) for c,o in judged.items() if o[0]}
+def _best_points(seen, true, rules, least)->dict:
+    "{class: least score} from images seen: (path, size, {class: (p, class map, prior)})"
+    out,paths = {},{path for path,*_ in seen}
+    for c,rule in rules.items():
+        scores,right = [],[]
+        for path,size,found in seen:
+            boxes,_ = _class_boxes([np.float32(o) for o in found[c]], size, rule, least)
+            boxes = boxes[_surest(boxes[:, :4], boxes[:, 4])]
+            scores.append(boxes[:, 4])
+            right.append(matched_boxes(box_ious(boxes[:, :4], true.get((path, c), np.zeros((0, 4)))), LEAST_IOU))
+        n_true = sum(len(xy) for (path,k),xy in true.items() if k == c and path in paths)
+        out[c] = _best_point(np.concatenate(scores), np.concatenate(right), n_true)
+    return out
 
 # %% ../../nbs/54_explain.localize.ipynb #3d3b4527
 def fit_threshold(
@@ -289,8 +240,8 @@ def fit_threshold(
     held_out:pd.DataFrame|None=None, # Manifest of the images that will judge; none may be among `df`
     num_workers:int|None=None, # Threads that read images; by default one a processor, at most 8
     progress:bool=True, # Show a bar?
-)->dict: # target, scales, tiles, classes: {class: threshold, mix, min_score, and figures}, score: weights, bias
-    "Thresholds, mixes and scores for `localize`, by class. Raises `OceanError`, or `SplitError` for held-out images."
+)->dict: # target, scales, tiles, classes: {class: threshold, mix, min_score, and figures}
+    "Thresholds, mixes, least scores for `localize`. Raises `OceanError`, or `SplitError` for held-out images."
     net = known_network(model)
     net = net._replace(bundle=network_bundle(net))
     target,names,_ = target_part(net, target)
@@ -313,7 +264,6 @@ def fit_threshold(
     fitted = {c: _best_threshold(np.array(o), mixes) for c,o in merits.items() if o}
     if not fitted: raise OceanError(f"none of the {len(some)} images with boxes could be looked at; are they readable?")
     rules = {c: (o["threshold"], o["mix"]) for c,o in fitted.items()}
-    score,points = _operating_points(seen, true, rules, _smallest_share(tiles))
-    for c,least in points.items(): fitted[c]["min_score"] = least
+    for c,least in _best_points(seen, true, rules, _smallest_share(tiles)).items(): fitted[c]["min_score"] = least
     tiles = None if tiles is None else list(tiles)
-    return {"target": target, "scales": listify(scales), "tiles": tiles, "classes": fitted, "score": score}
+    return {"target": target, "scales": listify(scales), "tiles": tiles, "classes": fitted}
