@@ -83,6 +83,7 @@ def _calibrated(model, df, targets):
 
 def _check_read(preds):
     "Warn of images that can't be read. Raises `OceanError` if not one can."
+    if "error" not in preds: return
     errors = preds.drop_duplicates("path").set_index("path")["error"]
     bad = errors.dropna()
     if bad.empty: return

@@ -32,8 +32,8 @@ from ..infer.predict import predict_table
 from .base import bars, begun, claimed, new_note, now, save_json, save_note, watched, writing
 from ocean_fastai.jobs.data import (check_network, check_outside, check_range, interval_groups, labelled_targets,
     parted, read_labelled)
-from .recipes import (BESIDE, RECIPES, frozen_body_of, probe_beside, starting_probe, trained,
-    trained_on_all, without_probe)
+from .recipes import (BESIDE, RECIPES, frozen_body_of, probe_beside, started, starting_probe,
+    trained, trained_on_all, without_probe)
 from .results import figures_by_target, headlines, warn_unreadable, write_results
 
 
@@ -289,7 +289,8 @@ def train(
         with begun(run, note):
             dls,note = _loaders(run, note, df, targets, options, num_workers)
             body,probe,probe_preds = _probed(run, dls, targets, options, weights)
-        learn = trained(dls, options, weights, probe, body, run/"checkpoint")
+            learn = started(dls, options, weights, probe, body)
+        learn = trained(learn, options, weights, probe, run/"checkpoint")
         valid,fitted = _validated(run, learn, targets, options, boxes, probe_preds)
         test = _exported(run, learn, targets, options, fitted, body)
     return _finished(run, note, targets, valid, test, fitted)

@@ -71,7 +71,8 @@ def _folds(Y, multi, groups, folds, seed):
     "Numbers of the rows that each fold holds back"
     n = len(Y)
     y = Y.argmax(1) if not multi else None
-    folds = min(folds, n if groups is None else len(set(groups)))
+    most = n if multi else np.bincount(y).max()
+    folds = min(folds, most, n if groups is None else len(set(groups)))
     if folds < 2:
         raise OceanError("all images are of one group, so nothing can be judged on another; give groups='none', or "
                          "images of more "
