@@ -138,7 +138,8 @@ def export_onnx(
         raise OceanError(f"export_onnx needs {', '.join(missing)}, which isn't installed: pip install "
                          "'ocean-fastai[onnx]'")
     if not isinstance(bundle, Bundle): bundle = load_bundle(bundle, "cpu")
-    if isinstance(bundle.model, OnnxNetwork): raise OceanError(f"{bundle.folder}: is exported already; copy the folder")
+    if not any(True for _ in bundle.model.parameters()): # onnxruntime's, which has no tensors
+        raise OceanError(f"{bundle.folder}: is exported already; copy the folder")
     dropped = ("checksums", "logit_shift", "localization")
     config = {k: v for k,v in bundle.config.items() if k not in dropped}
     config |= {"thresholds": bundle.thresholds, "decide": bundle.decide, "prior": config.get("prior") or {},
