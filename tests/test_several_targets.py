@@ -482,7 +482,7 @@ def test_a_run_with_rows_of_which_nothing_is_known_can_go_on(drawn, df, tmp_path
     df.loc[:2, BOTH] = ["", ";".join(f"?{c}" for c in ELEMENTS)]
     df.to_csv(drawn.parent/"unknown.csv", index=False)
     def stopped(*args, **kwargs): raise KeyboardInterrupt
-    monkeypatch.setattr(training, "ocean_learner", stopped)
+    monkeypatch.setattr(training, "started", stopped)
     for more in ([], ["--resume"]):
         code,_,err = here("train", drawn.parent/"unknown.csv", *TWO, "--out", tmp_path/"run", *more)
         assert code == 130, err
