@@ -27,10 +27,12 @@ $(STAMP): pyproject.toml settings.ini setup.py
 demo: $(STAMP) ## draw, train, evaluate, export and predict, in minutes; OUT=folder says where
 	$(BIN)/ocean-fastai demo $(if $(OUT),--out '$(OUT)')
 
-# One thread a worker: the notebooks run side by side.
+# One thread a worker: the notebooks run side by side, then the tests of pages and package beside the others.
+PAGES := $(addprefix tests/test_,notebooks.py package.py reference.py site.py structure.py tutorials.py)
 test: $(STAMP) ## every notebook, then the tests that no notebook can hold; WORKERS=n at once
 	OMP_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1 HF_HUB_OFFLINE=1 $(BIN)/nbdev-test --do-print --n-workers $(WORKERS)
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+	export OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1; $(BIN)/python -m pytest $(PAGES) & first=$$!; \
+	  $(BIN)/python -m pytest $(addprefix --ignore=,$(PAGES)); second=$$?; wait $$first && exit $$second
 
 tutorials: $(STAMP) ## run the tutorials at full size, as a reader would, and keep what they show
 	HF_HUB_OFFLINE=1 $(BIN)/python tools/tutorials.py
