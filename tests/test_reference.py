@@ -14,8 +14,6 @@ from test_structure import EXPORTS, MODULES
 PAGES = {f"ocean_fastai.{mod}": nb for nb,mod in EXPORTS.items() if mod}
 NOT_RUN = ("hide", "export", "exports", "default_exp", "eval: false", "slow", "cuda", "download")
 
-# Exceptions that are to go: modules whose annotations, lines and lengths are yet to be mended.
-
 MADE_BY_OTHERS = {"Bundle"} # Classes that nobody makes by hand: the page shows the function that gives one
 
 def flags(cell): return {f.strip() for f in re.findall(r"^#\|(.*)$", cell.source, re.M)}

@@ -14,8 +14,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from ..core import ManifestError, OceanError
-from ..data.manifest import PERSON, PSEUDO, cell_texts, few, label_matrix, split_parts
+from ..core import ManifestError, OceanError, few
+from ..data.manifest import PERSON, PSEUDO, cell_texts, label_matrix, split_parts
 from ..evaluate.calibration import calibrate
 from ..infer.bundle import Bundle, learner_targets
 from ..infer.predict import predict_table

@@ -24,8 +24,8 @@ from fastcore.foundation import L
 from fasttransform import Pipeline, Transform
 from PIL import Image
 
-from ..core import ManifestError, OceanError
-from .manifest import few, parse_cell
+from ..core import ManifestError, OceanError, few
+from .manifest import parse_cell
 from ..geometry import Geometry
 from ..images import from_pil, open_image
 

@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from ..core import BoxError, canonical, class_colors, renamed
+from ..core import BoxError, canonical, class_colors, few, renamed
 from ..images import image_size, open_image
-from .manifest import RESERVED, cell_texts, few, image_paths
+from .manifest import RESERVED, cell_texts, image_paths
 
 # %% ../../nbs/11_data.boxes.ipynb #da927123
 BOX_COLUMNS = ("path", "label", "x0", "y0", "x1", "y1", "score", "annotator")

@@ -24,10 +24,10 @@ from fastai.vision.data import get_grid
 from fastcore.basics import listify, num_cpus, patch
 from fasttransform import Transform
 
-from ..core import SEED, AugmentError, ManifestError, OceanError, renamed, small_run
+from ..core import SEED, AugmentError, ManifestError, OceanError, few, renamed, small_run
 from .augment import LEVELS, AlbumentationsTransform, aug_recipes, augment, checked_aug, ocean_augs
 from .blocks import NO_VOCAB, OpenImage, TensorTargets, check_validation, normalized, ocean_block
-from .manifest import (PSEUDO, RESERVED, cell_texts, check_manifest, classes_of, few, image_paths,
+from .manifest import (PSEUDO, RESERVED, cell_texts, check_manifest, classes_of, image_paths,
     is_multilabel, label_matrix, parse_cell, target_columns)
 from .sources import manifest_from_csv, manifest_from_folder
 from .splits import split_frames, split_hash

@@ -11,8 +11,7 @@ __all__ = ['find_image', 'image_folders', 'locate_images']
 import os
 from pathlib import Path
 
-from ..core import BoxError, find_file
-from .manifest import few
+from ..core import BoxError, few, find_file
 
 # %% ../../nbs/18_data.locate.ipynb #f0180007
 def find_image(

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..core import STANDARD_CLASSES, ManifestError, canonical, printable, renamed
-from ocean_fastai.data.manifest import (SPLIT_NAMES, _text, _text_paths, check_target, classes_of, few, image_paths,
-     target_columns)
+from ..core import STANDARD_CLASSES, ManifestError, canonical, few, printable, renamed
+from ocean_fastai.data.manifest import (SPLIT_NAMES, _text, _text_paths, check_target, classes_of, image_paths,
+    target_columns)
 from ..images import list_images
 from ..tables import read_table
 

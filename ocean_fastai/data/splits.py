@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import ShuffleSplit, StratifiedGroupKFold, StratifiedShuffleSplit
 
-from ..core import SEED, SplitError, atomic_path, content_hash, printable, renamed
-from .manifest import (cell_texts, check_apart, few, image_paths, label_matrix, parse_cell,
+from ..core import SEED, SplitError, atomic_path, content_hash, few, printable, renamed
+from .manifest import (cell_texts, check_apart, image_paths, label_matrix, parse_cell,
     split_parts, target_columns)
 
 # %% ../../nbs/13_data.splits.ipynb #33d8f512

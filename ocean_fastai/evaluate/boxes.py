@@ -17,11 +17,11 @@ import pandas as pd
 from PIL import ImageDraw, ImageOps
 from sklearn.metrics import average_precision_score
 
-from ..core import SEED, ImageError, ManifestError, OceanError
+from ..core import SEED, ImageError, ManifestError, OceanError, few
 from ..images import open_image
 from ..pages import contact_sheet, save_page
 from ..data.boxes import IOUS, box_ious, image_sizes, matched_boxes, outline_box, reaches, true_pairs
-from ..data.manifest import few, image_paths, split_parts
+from ..data.manifest import image_paths, split_parts
 from ..data.splits import group_column, group_numbers
 from .bootstrap import bootstrap, interval_of, interval_text, summed
 from .wsol import MEAN_ROW, center_boxes, points_at, ranked_boxes

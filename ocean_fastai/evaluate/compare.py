@@ -24,9 +24,9 @@ from fastcore.basics import listify
 from matplotlib.axes import Axes
 from tqdm import tqdm
 
-from ..core import SEED, OceanError, atomic_path
+from ..core import SEED, OceanError, atomic_path, few
 from ..data.loaders import OceanDataLoaders
-from ..data.manifest import cell_texts, few, is_multilabel, parse_cell
+from ..data.manifest import cell_texts, is_multilabel, parse_cell
 from ..data.splits import split_frames, split_hash
 from .bootstrap import interval_notes, interval_of, interval_text
 from .scores import bootstrap_scores, match_truth

@@ -17,9 +17,9 @@ import pandas as pd
 from PIL import Image
 from sklearn.metrics import average_precision_score
 
-from ..core import OceanError
+from ..core import OceanError, few
 from ..images import IMAGE_FORMATS
-from ..data.manifest import cell_texts, few, image_paths
+from ..data.manifest import cell_texts, image_paths
 from .wsol import MEAN_ROW, heats_of_pairs, pair_notes
 from ..synth.dataset import MASK_VALUES
 

@@ -149,7 +149,7 @@ _NAMES = {_RIGHT: "right", _WRONG: "wrong"}
 
 def _sheet(rows, thumb=(240, 135))->Image.Image:
     "Examples with the frames of their `color`, and a legend of the colors above them."
-    sheet = contact_sheet(rows["file"], rows["text"], cols=min(4, len(rows)), thumb=thumb, border_colours=rows["color"])
+    sheet = contact_sheet(rows["file"], rows["text"], cols=min(4, len(rows)), thumb=thumb, border_colors=rows["color"])
     size = max(11, thumb[0]//16)
     out = Image.new("RGB", (sheet.width, sheet.height + 2*size), "white")
     out.paste(sheet, (0, 2*size))

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from ..core import BoxError, OceanError, old_name
+from ..core import BoxError, OceanError, few, old_name
 from ..data.boxes import BOX_COLUMNS, IOUS, box_ious, check_boxes, image_sizes, reaches, true_pairs
-from ..data.manifest import cell_texts, few, image_paths
+from ..data.manifest import cell_texts, image_paths
 from ..data.splits import check_apart
 from ..explain.heatmaps import heat_boxes
 from ..images import IMAGE_FORMATS

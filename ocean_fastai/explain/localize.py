@@ -14,9 +14,8 @@ import pandas as pd
 from fastcore.basics import listify
 from scipy.optimize import linear_sum_assignment
 
-from ..core import OceanError, printable
-from ..data.boxes import BOX_COLUMNS, IOUS, box_ious, matched_boxes, reaches, true_pairs
-from ..data.manifest import few
+from ..core import OceanError, few, printable
+from ..data.boxes import BOX_COLUMNS, IOUS, box_ious, matched_boxes, true_pairs
 from ..data.overlay import checked_overlay, image_overlay, on_overlay
 from .heatmaps import MIX, SCALES, check_mix, heat_boxes, heat_parts, mixed, otsu, seen_images
 from .network import known_network, network_bundle, target_part

@@ -26,10 +26,9 @@ import yaml
 from fastcore.basics import listify
 from PIL import Image
 
-from ..core import BoxError, ImageError, canonical, old_name
+from ..core import BoxError, ImageError, canonical, few, old_name
 from ..geometry import exif_mapping
 from ..images import IMAGE_FORMATS, image_size
-from ..data.manifest import few
 from ..data.boxes import BOX_COLUMNS, check_boxes
 
 # %% ../../nbs/20_formats.base.ipynb #f0200006

@@ -18,9 +18,9 @@ import numpy as np
 import pandas as pd
 from fastcore.basics import listify
 
-from ..core import BoxError, atomic_path, canonical, renamed
+from ..core import BoxError, atomic_path, canonical, few, renamed
 from ..data.locate import image_folders, locate_images
-from ..data.manifest import few, image_paths
+from ..data.manifest import image_paths
 from ..data.boxes import BOX_COLUMNS, image_sizes
 from .base import (Format, annotation_tables, checked_to_write, decoded, entry, four_numbers,
                                        parsed,

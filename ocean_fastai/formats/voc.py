@@ -13,10 +13,9 @@ import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from ..core import BoxError
+from ..core import BoxError, few
 from ..images import IMAGE_SUFFIXES
 from ..data.locate import find_image
-from ..data.manifest import few
 from .base import (Format, annotation_tables, decoded, four_numbers, parsed, print_report, register,
                                        size_and_turn)
 

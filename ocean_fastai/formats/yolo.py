@@ -17,10 +17,10 @@ import pandas as pd
 import yaml
 from fastcore.basics import listify
 
-from ..core import BoxError, OceanError, atomic_folder
+from ..core import BoxError, OceanError, atomic_folder, few
 from ..images import IMAGE_SUFFIXES, image_size, list_images
 from ..data.locate import find_image
-from ..data.manifest import SPLIT_NAMES, few, image_paths, split_parts
+from ..data.manifest import SPLIT_NAMES, image_paths, split_parts
 from ..data.boxes import image_sizes
 from ocean_fastai.formats.base import (Format, annotation_tables, checked_to_write, decoded, entry, lost_columns,
                                        parsed, print_report,

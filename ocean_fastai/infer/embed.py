@@ -22,13 +22,13 @@ from tqdm import tqdm
 
 from ..core import OceanError, content_hash, file_hash, find_file, printable
 from ..data.boxes import check_boxes
-from ..data.manifest import image_paths
+
 from ..geometry import Geometry, ROVCrop, tile_boxes
 from ..images import from_pil
-from .bundle import Bundle, learner_bundle, load_bundle
+from .bundle import Bundle, learner_bundle, load_bundle, network_input
 from .embeddings import EmbeddingStore, REGION, as_embeddings
 from .items import Reader, default_workers, is_video, list_items, read_ahead
-from ..train.blocks import block_numbers, check_pool, pooled_features
+from ..train.blocks import block_numbers, check_pool, n_features, pooled_features
 from ..train.models import evaluating, ocean_model, weights_fingerprint
 
 # %% ../../nbs/47_infer.embed.ipynb #e3bed006
@@ -48,10 +48,8 @@ class Body:
         pixels:list, # Arrays of H x W x 3 bytes, cropped and squished
     )->np.ndarray: # N x features, float16
         "The embeddings of prepared images. Raises `OceanError` for numbers that aren't finite."
-        device = next(self.model.parameters()).device
-        x = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).to(device, torch.float32)/255
-        mean,std = (torch.tensor(o, device=device).view(1, 3, 1, 1) for o in (self.mean, self.std))
-        x = ((x - mean)/std).contiguous(memory_format=torch.channels_last)
+        x = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
+        x = network_input(x, self.mean, self.std, next(self.model.parameters()).device)
         with evaluating(self.model): out = pooled_features(self.model, x, self.numbers, self.pool).cpu().numpy()
         if not np.isfinite(out).all() or np.abs(out).max() > 65_000:
             raise OceanError(f"{self.about['arch']}: gives numbers that aren't finite, or too large for 16 bits; "
@@ -202,10 +200,12 @@ def embed(
     number,columns = _regions(df, boxes, tiles)
     if not len(number): raise OceanError("embed: there is nothing to embed, the table of boxes is empty")
     body = embedding_body(body, weights, layers, pool, size, crop, device)
-    size = body.geometry.size or (64, 64)
-    about = {**body.about, "dim": body([np.zeros((size[1], size[0], 3), np.uint8)]).shape[1]}
+    about = {**body.about, "dim": n_features(body.model, body.numbers, body.pool)}
     if body.geometry.size is None: raise OceanError("embed: this body squishes to no size; give size=")
-    wanted = None if boxes is None else {i: columns.loc[number == i, REGION].to_numpy() for i in np.unique(number)}
+    wanted = None
+    if boxes is not None:
+        places = columns[REGION].to_numpy()
+        wanted = {i: places[rows] for i,rows in _rows_of(number, np.unique(number)).items()}
     read = _RegionReader(df, body.geometry, wanted, tiles)
     store = None if out is None else EmbeddingStore(out, about)
     vectors = np.full((len(number), about["dim"]), np.nan, np.float16)
@@ -227,11 +227,13 @@ def embed(
             if store and len(waiting) >= part_rows:
                 store.add([keys[r] for r in waiting], vectors[waiting], places[waiting])
                 waiting = []
-    if np.isnan(vectors[:, 0]).all():
+    lost = np.isnan(vectors[:, 0])
+    if lost.all():
         raise OceanError(f"embed: none of the {len(df)} images can be read, as {columns['path'].iloc[0]}: {errors[0]}")
-    if bad := int(np.isin(np.arange(len(df)), number[np.isnan(vectors[:, 0])]).sum()):
-        first = int(np.flatnonzero(np.isnan(vectors[:, 0]))[0])
-        warnings.warn(f"{bad} of {len(df)} images have no embedding, as {columns['path'].iloc[first]}: {errors[first]}")
+    if lost.any():
+        first = lost.argmax()
+        warnings.warn(f"{len(np.unique(number[lost]))} of {len(df)} images have no embedding, as "
+                      f"{columns['path'].iloc[first]}: {errors[first]}")
     if "time" in columns: columns["time"] = np.where(np.isnan(times), columns["time"], times)
     if tiles is not None: columns[REGION] = places
     if keys: columns["key"] = keys

@@ -52,37 +52,34 @@ def as_embeddings(
     df.attrs = {"body": about}
     return df
 
+def _parquet(path):
+    "A path that embeddings can be written to. Raises `OceanError` for another suffix."
+    path = Path(path)
+    if path.suffix.lower() != ".parquet": raise OceanError(f"{path}: embeddings are written as .parquet")
+    return path
+
 def save_embeddings(
     embeddings:pd.DataFrame, # What `embed` gave
     path:str|Path, # A .parquet file, which is replaced
 )->Path: # `path`
     "Write embeddings whole or not at all. Raises `OceanError` for another suffix, or a table of no known body."
-    path,about = Path(path),embeddings.attrs.get("body")
-    if path.suffix.lower() != ".parquet": raise OceanError(f"{path}: embeddings are written as .parquet")
+    path,about = _parquet(path),embeddings.attrs.get("body")
     if about is None:
         raise OceanError("this table doesn't tell its body (attrs['body']); save the table that embed gave")
     with atomic_path(path) as temp:
-        _write(temp, ((embeddings.drop(columns="embedding"), list(embeddings["embedding"])),), about)
+        _write(temp, embeddings.drop(columns="embedding"), list(embeddings["embedding"]), about)
     return path
 
-def _write(path, parts, about):
-    "Write parts, each some columns and a list of vectors or None, as one Parquet file"
-    vector = pa.list_(pa.float16(), about["dim"])
-    writer = None
-    try:
-        for columns,vectors in parts:
-            there = np.array([v is not None and not (isinstance(v, float)) for v in vectors], bool)
-            values = np.zeros((len(vectors), about["dim"]), np.float16)
-            if there.any(): values[there] = np.stack([v for v,yes in zip(vectors, there) if yes])
-            cells = pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), type=vector, mask=pa.array(~there))
-            kinds = {c: pa.string() if c in _TEXTS else pa.float64() if c in _NUMBERS else None for c in columns}
-            arrays = [pa.array(columns[c], kind, from_pandas=True) for c,kind in kinds.items()]
-            table = pa.table([*arrays, cells], [*columns,
-                                                "embedding"]).replace_schema_metadata({_META: json.dumps(about)})
-            writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
-            writer.write_table(table)
-    finally:
-        if writer: writer.close()
+def _write(path, columns, vectors, about):
+    "Write columns, and for each row a vector or None, as a Parquet file"
+    vector,there = pa.list_(pa.float16(), about["dim"]),np.array([isinstance(v, np.ndarray) for v in vectors], bool)
+    values = np.zeros((len(vectors), about["dim"]), np.float16)
+    if there.any(): values[there] = np.stack([v for v,yes in zip(vectors, there) if yes])
+    cells = pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), type=vector, mask=pa.array(~there))
+    kinds = {c: pa.string() if c in _TEXTS else pa.float64() if c in _NUMBERS else None for c in columns}
+    arrays = [pa.array(columns[c], kind, from_pandas=True) for c,kind in kinds.items()]
+    table = pa.table([*arrays, cells], [*columns, "embedding"])
+    pq.write_table(table.replace_schema_metadata({_META: json.dumps(about)}), path, compression="zstd")
 
 def load_embeddings(
     path:str|Path, # What `embed` or `save_embeddings` wrote
@@ -108,6 +105,10 @@ def load_embeddings(
 _SAME = {"arch": "network", "fingerprint": "weights", "layers": "layers", "pool": "pooling",
          "geometry": "crop or size", "normalization": "normalization"}
 
+def _differences(own, about):
+    "The entries of `_SAME` in which two bodies differ"
+    return [k for k in _SAME if own.get(k) != about.get(k)]
+
 def check_same_body(
     embeddings:pd.DataFrame, # A table
     about:dict, # `attrs["body"]` of another
@@ -117,10 +118,9 @@ def check_same_body(
     if own is None:
         raise OceanError("this table doesn't tell which body its embeddings are of (attrs['body']); take what embed "
                          "or load_embeddings gave")
-    if differs := [f"{what} {own.get(k)} instead of {about.get(k)}" for k,what in _SAME.items()
-                   if own.get(k) != about.get(k)]:
-        raise OceanError(f"these embeddings are of another body: {'; '.join(differs)}; embed the images again as the "
-                         "probe's were")
+    if differs := _differences(own, about):
+        said = "; ".join(f"{_SAME[k]} {own.get(k)} instead of {about.get(k)}" for k in differs)
+        raise OceanError(f"these embeddings are of another body: {said}; embed the images again as the probe's were")
 
 # %% ../../nbs/46_infer.embeddings.ipynb #e3be0009
 class EmbeddingStore:
@@ -129,8 +129,7 @@ class EmbeddingStore:
         out:str|Path, # A .parquet file
         about:dict, # What its embeddings are known by
     ):
-        self.out,self.about = Path(out),about
-        if self.out.suffix.lower() != ".parquet": raise OceanError(f"{out}: embeddings are written as .parquet")
+        self.out,self.about = _parquet(out),about
         self.known = {}
         for file in ([self.out] if self.out.exists() else []) + self.parts(): self._take(file)
 
@@ -140,8 +139,7 @@ class EmbeddingStore:
 
     def _take(self, file):
         table = load_embeddings(file)
-        differs = [k for k in ("arch", "fingerprint", "layers", "pool", "geometry",
-                               "normalization") if table.attrs["body"].get(k) != self.about[k]]
+        differs = _differences(table.attrs["body"], self.about)
         if differs:
             raise OceanError(f"{file}: holds embeddings of another {', '.join(differs)}; choose another name, or "
                              "remove it")
@@ -160,7 +158,7 @@ class EmbeddingStore:
         number = len(self.parts())
         while (path := self.out.with_name(f"{self.out.name}.part-{number:06d}.parquet")).exists(): number += 1
         columns = pd.DataFrame({"key": keys, **dict(zip(REGION, places.T))})
-        with atomic_path(path) as temp: _write(temp, ((columns, list(vectors)),), self.about)
+        with atomic_path(path) as temp: _write(temp, columns, list(vectors), self.about)
 
     def finish(self,
         table:pd.DataFrame, # All rows

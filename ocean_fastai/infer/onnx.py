@@ -9,7 +9,6 @@ __all__ = ['ONNX', 'OnnxNetwork', 'export_onnx']
 
 # %% ../../nbs/49_infer.onnx.ipynb #49000f03
 import copy
-import json
 import warnings
 from importlib.resources import files
 from importlib.util import find_spec
@@ -21,8 +20,8 @@ from torch import nn
 
 from ..core import BundleError, OceanError, atomic_folder, file_hash
 from .bundle import RUNTIMES, Bundle, load_bundle
-from .files import config_hash
-from .card import CARD, CONFIG, check_config, json_values, model_card
+from .files import write_config
+from .card import CARD, check_config, json_values, model_card
 from ..synth.scene import draw_scene
 
 # %% ../../nbs/49_infer.onnx.ipynb #49000f06
@@ -151,9 +150,7 @@ def export_onnx(
         if not far <= 1e-4:
             raise OceanError(f"{bundle.arch}: onnxruntime's logits differ from torch's by {far:.1e} of the largest, "
                              "more than 1e-4, so nothing was written; predict with the bundle itself")
-        config["checksums"] = {ONNX: file_hash(temp/ONNX), CONFIG: config_hash(config)}
-        text = json.dumps(config, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        (temp/CONFIG).write_text(text, encoding="utf-8")
+        write_config(temp, config, ONNX)
         script = files("ocean_fastai.infer").joinpath("predict_onnx.txt").read_text(encoding="utf-8")
         (temp/"predict.py").write_text(script, encoding="utf-8")
         (temp/CARD).write_text(_readme(config), encoding="utf-8")

@@ -13,6 +13,7 @@ import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -22,15 +23,15 @@ from sklearn.metrics import average_precision_score, balanced_accuracy_score
 from torch import nn
 
 from ..core import SEED, BundleError, ManifestError, OceanError
-from ..data.manifest import classes_of, is_multilabel, label_matrix
+from ..data.manifest import classes_of, is_multilabel, label_matrix, split_parts
 from ..data.splits import group_column, group_numbers
 from .bundle import Bundle
-from .config import data_summary, whole_config
+from .config import data_summary, model_args, whole_config
 from .embed import Body, embedding_body
 from .embeddings import check_same_body, embedding_matrix
 from .predict import prediction_rows
 from ..train.blocks import blocks_network, set_blocks_classifier
-from ..train.logistic import fit_logistic
+from ..train.logistic import fit_logistic, standard
 from ..train.models import weights_fingerprint
 
 # %% ../../nbs/48_infer.probe.ipynb #9b0be006
@@ -39,7 +40,7 @@ def _training_rows(embeddings, df):
     if "x0" in embeddings:
         raise OceanError("fit_probe: these embeddings are of boxes or tiles; a label says something of a whole "
                          "image, so embed whole images")
-    rows = df[df["split"].fillna("train") == "train"] if "split" in df else df
+    rows = df[split_parts(df.fillna({"split": "train"})) == "train"] if "split" in df else df
     paths = rows["path"].astype(str)
     if paths.duplicated().any():
         raise ManifestError(f"{paths[paths.duplicated()].iloc[0]}: stands twice in the manifest; keep one row an image")
@@ -103,21 +104,17 @@ class Probe:
         p = np.full((len(embeddings), len(self.bias)), np.nan, np.float32)
         bundle = Bundle(None, self.config)
         if there.any():
-            logits = torch.from_numpy(self.logits(embeddings[there].pipe(_with_attrs, embeddings)))
+            logits = torch.from_numpy(self.logits(embeddings[there]))
             p[there] = torch.cat(list(bundle.probabilities(logits).values()), 1).numpy()
-        table = _named_rows(bundle, embeddings, p)
-        table.attrs = {"multilabel": list(bundle.multilabel), "prior": bundle.prior}
-        return table
-
-def _with_attrs(df, of):
-    df.attrs = dict(of.attrs)
-    return df
+        return _named_rows(bundle, embeddings, p)
 
 def _named_rows(bundle, rows, p):
     "Predictions of probabilities, rows x all classes"
     errors = rows["error"].tolist() if "error" in rows else [None]*len(rows)
     times = rows.get("time", pd.Series(np.nan, rows.index)).to_numpy()
-    return prediction_rows(bundle, rows.reset_index(drop=True), p, times, errors)
+    table = prediction_rows(bundle, rows.reset_index(drop=True), p, times, errors)
+    table.attrs = {"multilabel": list(bundle.multilabel), "prior": bundle.prior}
+    return table
 
 def fit_probe(
     embeddings:pd.DataFrame, # What `embed` gave of whole images
@@ -165,15 +162,14 @@ def fit_probe(
     if about["layers"] != "last": config["head"] = {"layers": about["layers"], "pool": about["pool"]}
     mean,std,weight,bias = _on_one_scale(X, list(fits.values()))
     oof = _oof(Bundle(None, config), rows, folded)
-    figures = {t: _figure(oof[oof["target"] == t], label_matrix(rows, t, cs), cs, t in multi) for t,
-               cs in targets.items()}
+    figures = {t: _figure(oof[oof["target"] == t], label_matrix(rows, t, cs), cs, t in multi)
+               for t,cs in targets.items()}
     return Probe(config, mean, std, weight, bias, chosen, oof, figures, len(rows), time.perf_counter() - start, about,
                  data_summary(rows, targets))
 
 def _on_one_scale(X, fits):
     "Weights of all targets for features that all rows together standardize"
-    mean,std = X.mean(0, dtype=np.float64),X.std(0, dtype=np.float64)
-    std = np.where(std > 1e-6, std, 1.)
+    mean,std = standard(X)
     weights = [fit["weight"]*std/fit["std"] for fit in fits]
     biases = [fit["bias"] + fit["weight"]@((mean - fit["mean"])/fit["std"]) for fit in fits]
     return mean,std,np.concatenate(weights),np.concatenate(biases)
@@ -191,11 +187,8 @@ def _oof(bundle, rows, folded):
     known = np.concatenate([np.isfinite(P) for P in folded], 1)
     p = np.where(known, np.concatenate(folded, 1), 1/3)
     table = _named_rows(bundle, rows[["path"]], p.astype(np.float32))
-    inside = np.stack([np.isfinite(P).all(1) for P in folded], 1)
-    keep = np.array([inside[i, k] for i in range(len(rows)) for k in range(len(folded))])
-    table = table[keep].reset_index(drop=True)
-    table.attrs = {"multilabel": list(bundle.multilabel), "prior": bundle.prior}
-    return table
+    keep = np.stack([np.isfinite(P).all(1) for P in folded], 1).ravel()
+    return table[keep].reset_index(drop=True)
 
 def _figure(oof, Y, classes, multi):
     "Out-of-fold balanced accuracy, or mean average precision over the classes"
@@ -258,9 +251,8 @@ def bundle(self:Probe,
     figures = {f"out of fold: {t}: {names[t]}": v for t,v in self.figures.items()}
     fit = {"by": "fit_probe", "C": self.C, "n_train": self.n, "seconds": round(self.seconds, 2), "weights": weights}
     training = {"data": self.data, "fit": fit, "weights": weights, "figures": figures, "split": None}
-    args = {k: v for k,v in getattr(model, "_model_args", {}).items() if v is not None and k != "num_classes"}
-    config = whole_config(model, self.about["arch"], args, known, training, None)
-    return Bundle(model, config)
+    args = model_args(SimpleNamespace(model=model))
+    return Bundle(model, whole_config(model, self.about["arch"], args, known, training, None))
 
 # %% ../../nbs/48_infer.probe.ipynb #9b0be018
 @patch

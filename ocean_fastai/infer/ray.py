@@ -25,7 +25,7 @@ from ..core import BundleError, OceanError
 from .bundle import load_bundle
 from .files import HUB
 from .items import list_items
-from .predict import PartedRun, begin_run
+from .predict import begin_run
 
 # %% ../../nbs/492_infer.ray.ipynb #b66e146b
 class _PartPredictor:

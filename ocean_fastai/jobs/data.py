@@ -6,7 +6,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/jobs.data.html.md"""
 
 # %% auto #0
 __all__ = ['read_labelled', 'check_outside', 'parted', 'split', 'manifest_with_targets', 'labelled_targets', 'interval_groups',
-           'recipe', 'check_range', 'check_network', 'read_items', 'convert']
+           'recipe', 'check_range', 'check_network', 'parse_tiles', 'read_items', 'convert']
 
 # %% ../../nbs/91_jobs.data.ipynb #61a9bb5e
 import os
@@ -17,15 +17,15 @@ import pandas as pd
 import torch
 from fastcore.basics import listify
 
-from ..core import SEED, ManifestError, OceanError, printable
+from ..core import SEED, ManifestError, OceanError, few, printable
 from ..data.boxes import boxes_to_labels
-from ..data.manifest import (RESERVED, cell_texts, check_manifest, few, is_manifest_file, load_manifest,
+from ..data.manifest import (RESERVED, cell_texts, check_manifest, is_manifest_file, load_manifest,
     parse_cell, save_manifest, target_columns)
 from ..data.sources import manifest_from_csv, manifest_from_folder
 from ..data.splits import load_split, split_frames
 from ..formats.base import convert as convert_annotations
 from ..formats.coco import coco_images, is_coco, read_coco
-from ..geometry import Geometry
+from ..geometry import Geometry, parse_size
 from ..images import cache_images
 from ..infer.items import list_items
 from .base import check_free, writing
@@ -229,6 +229,14 @@ def check_network(
                          f"or more") from e
 
 # %% ../../nbs/91_jobs.data.ipynb #69857e0e
+def parse_tiles(
+    value:str|tuple|None, # "COLUMNSxROWS", or (columns, rows)
+)->tuple|None: # Columns and rows
+    "What was typed as tiles. Raises `OceanError`."
+    if value is None: return None
+    try: return parse_size(value)
+    except OceanError as e: raise OceanError(f"--tiles {value}: give columns and rows, such as 6x3") from e
+
 def read_items(
     items, # A folder, glob, manifest, COCO file (its images), image or video; or several, but one table
     images:str|Path|None=None, # Folder that relative paths of a table start at; by default that of the file

@@ -20,7 +20,7 @@ from ..data.augment import variants
 from ..data.manifest import save_manifest
 from ..data.splits import split_frames
 from ..evaluate.report import figure_of, plot_confusion, plot_history, show_examples
-from ..evaluate.scores import confusion, scores
+from ..evaluate.scores import classification_scores, confusion
 from ..geometry import Geometry, parse_size
 from ..images import open_image
 from ..infer.predict import load_predictions
@@ -104,7 +104,7 @@ def _demo_result(df, home, plan):
     "The page's sections about training and its result on unseen videos, and the main figure."
     test = df[df["split"] == "test"].reset_index(drop=True)
     preds = load_predictions(home/"run"/"test_predictions.csv")
-    classes,summary = scores(preds, test, "floor")
+    classes,summary = classification_scores(preds, test, "floor")
     history,cm = pd.read_csv(home/"run"/"history.csv"),confusion(preds, test, "floor")
     n_right = np.diag(cm).sum()
     about = _ABOUT.format(len(test), test["video"].nunique(), 1/len(classes), summary.attrs["interval"])

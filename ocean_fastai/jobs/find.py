@@ -19,19 +19,19 @@ from fastcore.basics import listify
 from PIL import Image
 from tqdm.auto import tqdm
 
-from ..core import OceanError, atomic_path, class_colors, content_hash, printable
+from ..core import OceanError, atomic_path, class_colors, content_hash, few, printable
 from ..data.boxes import draw_boxes
-from ..data.manifest import few, image_paths
+from ..data.manifest import image_paths
 from ..data.overlay import checked_overlay
 from ..explain.cam import known_network, target_part
 from ..explain.localize import localize as find_boxes
 from ..formats.coco import write_coco
-from ..geometry import Geometry, parse_size
+from ..geometry import Geometry
 from ..images import open_image
 from ..infer.bundle import load_bundle
 from ..infer.items import Reader
 from .base import begun, claimed, new_note, now, save_note, watched, writing
-from .data import read_items
+from .data import parse_tiles, read_items
 from .results import read_against
 from ..pages import contact_sheet
 
@@ -69,12 +69,6 @@ def _scales(value):
     "What was typed as scales. Raises `OceanError`."
     try: return None if value is None else [float(s) for s in listify(value)]
     except ValueError: raise OceanError(f"--scales {','.join(map(str, value))}: give numbers such as 1,1.5,2") from None
-
-def _tiles(value):
-    "What was typed as tiles: columns and rows. Raises `OceanError`."
-    if value is None: return None
-    try: return parse_size(value)
-    except OceanError as e: raise OceanError(f"--tiles {value}: give columns and rows, such as 6x3") from e
 
 def _overlay(value, df):
     "What was typed as an overlay, as `localize` takes it. Raises `OceanError`."
@@ -197,7 +191,7 @@ def localize(
 )->pd.DataFrame: # The boxes
     "Find boxes in images; write tables and pictures. Raises `OceanError`, also if not one image can be read."
     options = dict(classes=classes and listify(classes), target=target, threshold=_threshold(threshold),
-                   tiles=_tiles(tiles), scales=_scales(scales), mix=mix, min_area=min_area, min_score=min_score)
+                   tiles=parse_tiles(tiles), scales=_scales(scales), mix=mix, min_area=min_area, min_score=min_score)
     if min_score is not None and not 0 <= min_score <= 1:
         raise OceanError(f"--min-score {min_score}: a score in [0, 1]")
     out,named = Path(out),[os.path.abspath(o) for o in listify(items)]

@@ -18,9 +18,9 @@ import numpy as np
 import pandas as pd
 from fastcore.basics import listify
 
-from ..core import SEED, BoxError, OceanError, atomic_folder, atomic_path, renamed
+from ..core import SEED, BoxError, OceanError, atomic_folder, atomic_path, few, renamed
 from ..data.boxes import check_boxes
-from ..data.manifest import check_manifest, few, image_paths
+from ..data.manifest import check_manifest, image_paths
 from ..data.sources import manifest_from_csv
 from ..data.splits import save_split, split_hash
 from ..evaluate.boxes import boxes_report, wsol_scores

@@ -21,7 +21,7 @@ from ..infer.onnx import export_onnx
 from ..infer.ray import ray_predict
 from .base import check_free, watched, writing
 from ..tables import read_table
-from .data import read_items
+from .data import parse_tiles, read_items
 from .results import warn_unreadable
 
 # %% ../../nbs/94_jobs.prediction.ipynb #7cc2705d
@@ -81,9 +81,11 @@ def embed(
     "Embed images and write the table. Raises `OceanError` for bad input, or if not one image can be read."
     df = read_items(items, images, every_s)
     if isinstance(layers, str) and layers[:1].isdigit(): layers = [int(n) for n in layers.split(",")]
-    tiles = tuple(map(int, tiles.split("x"))) if isinstance(tiles, str) else tiles
+    if isinstance(tiles, str) and "x" not in tiles:
+        raise OceanError(f"--tiles {tiles}: give columns and rows, such as 6x3")
     with writing(out):
-        table = embed_images(body, df, weights, layers, size=size and parse_size(size), crop=crop, tiles=tiles,
+        table = embed_images(body, df, weights, layers, size=size and parse_size(size), crop=crop,
+                             tiles=parse_tiles(tiles),
                              boxes=boxes and read_table(boxes), out=out, bs=bs, num_workers=num_workers,
                              every_s=every_s, device=device, progress=watched())
     print(f"{table['embedding'].notna().sum()} rows of {table.attrs['body']['dim']} numbers: {out}")

@@ -13,8 +13,7 @@ import sys
 
 import pandas as pd
 
-from ..core import OceanError, printable
-from ..data.manifest import few
+from ..core import OceanError, few, printable
 from ..evaluate.report import figure_of, plot_confusion, scores_report
 from ..evaluate.scores import confusion, summary_dict, targets_of
 
