@@ -7,7 +7,7 @@ from fastai.vision.all import *
 
 from ocean_fastai.core import (STANDARD_CLASSES, AugmentError, BoxError, BundleError, ImageError, ManifestError,
     OceanError, SplitError, WeightsError, canonical, class_colors, fast_cpu)
-from ocean_fastai.geometry import Geometry, Mapping, ROVCrop, parse_size
+from ocean_fastai.geometry import Geometry, Mapping, ROVCrop, parse_crop, parse_size
 from ocean_fastai.images import cache_images, list_images, open_image
 from ocean_fastai.optics import JERLOV, apply_water
 from ocean_fastai.fonts import fit_fonts
@@ -22,7 +22,8 @@ from ocean_fastai.data.boxes import boxes_to_labels, check_boxes, draw_boxes, sh
 from ocean_fastai.data.splits import load_split, save_split, split_frames, split_hash
 from ocean_fastai.data.augment import AlbumentationsTransform, aug_recipes, ocean_augs, show_augs
 from ocean_fastai.data.loaders import OceanDataLoaders
-from ocean_fastai.data.overlay import find_static_overlay
+from ocean_fastai.data.overlay import find_static_overlay, propose_crop
+from ocean_fastai.data.audit import audit_images, audit_report, plot_audit
 from ocean_fastai.formats.base import convert, known_formats, read_annotations
 from ocean_fastai.formats.coco import coco_images, is_coco, read_coco, write_coco
 from ocean_fastai.formats.yolo import read_yolo, write_yolo

@@ -188,7 +188,7 @@ def from_manifest(cls:OceanDataLoaders,
     df:pd.DataFrame, # A manifest
     target:str|list="label", # The column to learn, or a list of columns
     size:int|tuple=512, # What the network sees: one number or (width, height), pixels
-    crop:ROVCrop|float|None=None, # A part of the width in (0, 1], or None for the whole picture
+    crop:ROVCrop|float|str|tuple|None=None, # A part of the width in (0, 1], as `parse_crop` reads it; None for all
     bs:int|None=None, # Images a batch, at most; by default 8 to 64, so that an epoch has twenty steps where it can
     augs:str|Callable|list|None="medium", # light, medium, strong; a fastai transform, Albumentations ones; None
     cache:str|Path|None=None, # Folder for the cropped, squished images; None to decode the files each time

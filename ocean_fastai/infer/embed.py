@@ -62,7 +62,7 @@ def embedding_body(
     layers:str|list="blocks", # "blocks", "last", or numbers of stages
     pool:str|tuple=("mean", "std"), # What is taken of each channel of a block
     size:int|tuple|None=None, # Width and height to squish to, pixels; by default the body's own
-    crop:ROVCrop|float|None=None, # Part of the picture to keep; by default as the body was trained, or all
+    crop:ROVCrop|float|str|tuple|None=None, # What to keep, as `parse_crop` reads it; by default as the body's, or all
     device:str|None=None, # "cpu", "cuda", ...; by default CUDA where there is one
 )->Body: # For `embed`
     "A network that embeds. Raises `WeightsError` as `ocean_model` does, `BundleError` for a bad folder."
@@ -183,7 +183,7 @@ def embed(
     layers:str|list="blocks", # "blocks", "last", or numbers of stages
     pool:str|tuple=("mean", "std"), # What is taken of each channel of a block
     size:int|tuple|None=None, # Width and height to squish to, pixels; by default the body's own
-    crop:ROVCrop|float|None=None, # Part of the picture to keep; by default as the body was trained, or all
+    crop:ROVCrop|float|str|tuple|None=None, # What to keep, as `parse_crop` reads it; by default as the body's, or all
     boxes:pd.DataFrame|None=None, # Boxes to embed, in place of whole images
     tiles:tuple|None=None, # Columns and rows of tiles to embed, in place of whole images
     out:str|Path|None=None, # A .parquet file to write in parts, and to go on with; None keeps all in memory

@@ -48,8 +48,8 @@ _OPTIONS = {  # What means the same in every command that has it
     "--images": dict(metavar="DIR", help="folder that the relative paths of a table or COCO file start at (default: "
                      "that of the file, for COCO also images beside it)"),
     "--size": dict(metavar="PIXELS", default="512", help="of the network's input: a number or WIDTHxHEIGHT, in pixels"),
-    "--crop": dict(type=float, metavar="SHARE", help="part of the width to keep, such as 0.667 to cut an ROV's own "
-                   "frame away (default: all of it)"),
+    "--crop": dict(metavar="SHARE", help="part of the width to keep, such as 0.667 to cut an ROV's own frame away, or "
+                   "of width and height, such as 0.9x0.75 (default: all of it)"),
     "--groups": dict(default="auto", metavar="auto|none|COLUMN", help="what is kept together: a column, none for "
                      "single images, or auto: the columns split, group or video, else single images"),
     "--valid": dict(type=float, metavar="SHARE", default=.2, help="share of images to validate on, without a split"),

@@ -31,7 +31,8 @@ from ..evaluate.report import figure_of
 from ..formats.coco import is_coco, read_coco
 from ..geometry import parse_size
 from ..infer.bundle import Bundle, load_bundle, save_calibrated
-from .data import (check_network, check_outside, check_range, interval_groups, labelled_targets,
+from .data import (check_network, check_outside, check_range, crop_option, interval_groups,
+                                    labelled_targets,
     manifest_with_targets, parted, read_labelled, recipe)
 from ocean_fastai.jobs.base import (bars, begun, check_free, claimed, new_note, now, save_json, save_note, watched,
     writing)
@@ -79,7 +80,7 @@ def compare(
     candidates:dict|str|Path|None=None, # Further candidates: {name: settings}, or a JSON file of it
     weights="hub", # Where candidates start that don't say otherwise: "hub", a file, or "none"
     size:int|str|tuple=512, # Of the network's input: a number, "WIDTHxHEIGHT" or (width, height), pixels
-    crop:float|None=None, # Part of the width to keep; by default all of it
+    crop:float|str|tuple|None=None, # Part of the width to keep, or of width and height; by default all
     groups:str="auto", # What is kept together in the split, as in `train`
     valid:float=.2, # Share of the images for validation, where there is no split
     test:float=.2, # Share of the images to judge on, where there is no split
@@ -100,7 +101,7 @@ def compare(
     named = candidates if candidates is None or isinstance(candidates, dict) else os.path.abspath(candidates)
     options = dict(data=os.path.abspath(data), out=os.path.abspath(out), images=images and os.path.abspath(images),
         target=listify(target), arch=listify(arch), candidates=named, weights=str(weights or "none"),
-        size=list(parse_size(size)), crop=crop, groups=groups, valid=valid, test=test, seeds=seeds,
+        size=list(parse_size(size)), crop=crop_option(crop), groups=groups, valid=valid, test=test, seeds=seeds,
         head_epochs=head_epochs, body_epochs=body_epochs, bs=bs, metric=metric, baseline=baseline, seed=seed,
         value_range=value_range and list(value_range))
     run,note = Path(out),claimed(out, new_note("compare", options), resume)
@@ -109,7 +110,7 @@ def compare(
     check_outside(out, data)
     plans = _candidates(arch, candidates, weights, (head_epochs, body_epochs))
     df,targets,_ = read_labelled(data, target, groups, images=images)
-    common = dict(size=options["size"], crop=crop, bs=bs, cache=run/"cache")
+    common = dict(size=options["size"], crop=options["crop"], bs=bs, cache=run/"cache")
     more = dict(value_range=options["value_range"], num_workers=num_workers, device=device)
     common |= {k: v for k,v in more.items() if v is not None}
     planned(plans, targets, seeds, baseline, metric, seed, **common)

@@ -69,7 +69,7 @@ def embed(
     weights:str|None="hub", # Of a timm name: "hub", "offline", a file, or "none"
     layers:str|list="blocks", # "blocks", "last", or numbers of stages
     size:int|str|tuple|None=None, # A number, "WIDTHxHEIGHT" or (width, height), pixels; by default the body's own
-    crop:float|None=None, # Part of the width to keep; by default as the body was trained, or all
+    crop:float|str|tuple|None=None, # Part of width, or of width and height, to keep; by default the body's, or all
     boxes:str|Path|None=None, # A boxes table whose boxes are embedded in place of whole images
     tiles:str|tuple|None=None, # "COLUMNSxROWS" or (columns, rows) of tiles, in place of whole images
     images:str|Path|None=None, # Folder that relative paths of a table start at; by default that of the file
