@@ -196,6 +196,7 @@ def write(
     boxes:pd.DataFrame, # Their boxes
     folder, # Must not exist, or be empty
     classes:list|tuple|None=None, # Classes in this order; by default those in `boxes.attrs`, else in the boxes, sorted
+    target:str|list|None=None, # Columns of image labels, which YOLO has no place for: the report says so
     images:str="copy", # "copy" the images, or "link" to them
 )->pd.DataFrame: # Report
     "Write images and boxes as a YOLO data set. Raises `OceanError` if the folder is taken, `BoxError`, `ImageError`."
@@ -230,7 +231,7 @@ def write_yolo(
     images:str="copy", # "copy" the images, or "link" to them
 )->Path: # The folder
     "Write images and boxes as a YOLO data set; prints what YOLO can't carry. Raises `OceanError`."
-    print_report(write(manifest, boxes, folder, classes, images))
+    print_report(write(manifest, boxes, folder, classes, images=images))
     return Path(folder)
 
 def _yolo_places(manifest):

@@ -85,6 +85,12 @@ def _command(commands, name, help, examples):
     return add
 
 # %% ../../nbs/985_jobs.commands.ipynb #9883ab72
+class _Out(argparse.Action):
+    "`--out OUT` in place of the positional argument, as earlier versions had it"
+    def __call__(self, parser, namespace, values, option_string=None):
+        namespace.out = values
+        for action in parser._actions: action.required = action.required and action.dest != "out"
+
 def _data_commands(commands):
     "The commands `demo`, `synth`, `split` and `convert`."
     arg = _command(commands, "demo", "the whole way on synthetic data in minutes, to a page", ["", "--out /tmp/demo"])
@@ -104,12 +110,20 @@ def _data_commands(commands):
     arg("--target", "--images", "--groups", "--valid", "--seed")
     arg("--test", default=0.)
     arg = _command(commands, "convert", "rewrite boxes in the format of another tool, and say what that can't carry",
-                   ["debris/annotations.json --format yolo --out debris-yolo", "debris-yolo --out debris.json"])
+                   ["debris/annotations.json debris-yolo --to yolo", "debris-yolo debris.json",
+                    "boxes.csv for-biigle --to biigle --machine drop"])
     arg("source", metavar="SOURCE", help="annotations to read: a COCO file, a YOLO or Pascal VOC folder, ...")
-    arg("--out", required=True, metavar="OUT", help="file or folder to write; a name without a suffix is a folder")
-    arg("--format", metavar="NAME", help="format to write: coco, yolo, voc, ... (default: by the suffix of OUT)")
-    arg("--source-format", metavar="NAME", help="format to read (default: found out by looking into SOURCE)")
+    arg("out", metavar="OUT", help="file or folder to write; a name without a suffix is a folder")
+    arg("--out", action=_Out, help=argparse.SUPPRESS)
+    arg("--to", dest="format", metavar="NAME",
+        help="format to write: coco, yolo, voc, kili, labelstudio, ifdo, viame, biigle, csv (default: by the suffix)")
+    arg("--format", dest="format", help=argparse.SUPPRESS)
+    arg("--from", dest="source_format", metavar="NAME", help="format to read (default: found out by looking into SOURCE)")
+    arg("--source-format", dest="source_format", help=argparse.SUPPRESS)
     arg("--images", "--classes")
+    arg("--target", help="column of image labels to write, given more than once for several (default: as SOURCE names)")
+    arg("--machine", metavar="keep|drop", help="what a model said: BIIGLE would take it for a person's, so say it there")
+    arg("--status", metavar="human|machine|verified", help="whose labels are where SOURCE doesn't tell")
 
 # %% ../../nbs/985_jobs.commands.ipynb #4be8be3b
 def _train_command(commands):
