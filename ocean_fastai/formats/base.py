@@ -243,8 +243,12 @@ def checked_to_write(
     manifest:pd.DataFrame, # Every image, also those without a box
     boxes:pd.DataFrame, # Their boxes
     classes:list|tuple|None=None, # Classes in this order; by default those in `boxes.attrs`, else in the boxes, sorted
+    sized:bool=True, # Must every image's size be known?
 )->tuple: # The boxes, checked; names of the classes; rows of a report
-    "What a writer writes. Raises `BoxError`."
+    "What a writer writes. Raises `BoxError`, or `ImageError` where a size is needed and can't be had."
+    if not sized:
+        size = manifest.reindex(columns=["width", "height"]).apply(pd.to_numeric, errors="coerce").astype(float)
+        manifest = manifest.assign(**size.where(size > 0, np.inf))
     names = list(classes or boxes.attrs.get("classes") or sorted(set(boxes["label"])))
     n = len(boxes.attrs.get("unboxed") or ())
     rows = [(n, f"{n} classes that were seen in an image, but have no box there, are not written")]

@@ -24,7 +24,7 @@ from ..data.boxes import BOX_COLUMNS
 from ..data.manifest import image_paths, parse_cell
 from .base import (Format, checked_to_write, decoded, entry, lost_columns, parsed, register,
                                        report_table)
-from .labels import (HUMAN, MACHINE, VERIFIED, box_round, by_image, frame_name, image_labels,
+from .labels import (HUMAN, MACHINE, VERIFIED, box_round, by_image, corners_kept, corners_of, frame_name, image_labels,
                                          image_records, known_value, labelled_tables, labels_table, row_status, target_keys,
                                          targets_to_write, texts_of)
 
@@ -113,7 +113,7 @@ def _content(path, images, target):
     if odd := [name for name,item in firsts.items() if not isinstance(item, dict)]:
         raise BoxError(f"{path}: {few(odd)}: should be a table of what is known of the image")
     whos,names = _people(header, firsts.values())
-    table,boxes,labels,shapes,turned = {},[],[],{},0
+    table,boxes,labels,shapes,turned,later = {},[],[],{},0,0
     for name,item in items.items():
         first = firsts[name]
         own = _place_and_time(first, header, f"{path}: {name}") | {k: _cell(v) for k,v in first.items() if k not in _TAKEN}
@@ -121,6 +121,7 @@ def _content(path, images, target):
         told = f"{local}/{name}" if local and (Path(path).parent/str(local)).is_dir() else name
         notes = first.get("image-annotations") or ()
         video = isinstance(item, list) and (len(item) > 1 or any(n.get("frames") for n in notes))
+        later += len(item) - 1 if isinstance(item, list) else 0
         if not video or not notes: table[told] = {"told": told, **own}
         whole = {}
         for k,note in enumerate(notes, 1):
@@ -137,12 +138,14 @@ def _content(path, images, target):
                     elif shape == "rectangle":
                         xyxy,straight = box_round(spot)
                         turned += not straight
-                        boxes.append({"where": where, "told": place, **said, **dict(zip(BOX_COLUMNS[2:6], xyxy))})
+                        boxes.append({"where": where, "told": place, **said, **dict(zip(BOX_COLUMNS[2:6], xyxy)),
+                                      **({} if straight else corners_kept(spot, xyxy))})
                     else: shapes[shape] = shapes.get(shape, 0) + 1
         labels += [{**said[0], "told": place, "target": target, "label": ";".join(canonical(s["label"]) for s in said)}
                    for (place,*_),said in whole.items()]
     rows = [(n, f"{n} labels of the shape {shape} are not read: only rectangles and whole images are") for shape,n in shapes.items()]
     rows += [(turned, f"{turned} rectangles are rotated: the box round them is taken")]
+    rows += [(later, f"{later} later entries of videos, such as positions on the way, are not read: only the first is")]
     paths = [name for name in items if "/" in name or "\\" in name]
     rows += [(len(paths), f"{len(paths)} images are named by paths ({few(paths)}), where iFDO wants file names")]
     return *_located(path, images, list(table.values()), boxes, labels, rows),header,names
@@ -207,7 +210,7 @@ def write(
     header:dict|None=None, # Fields of the header, such as `image-set-name`, `image-license`
 )->pd.DataFrame: # Report
     "Write an iFDO 2.1. Raises `BoxError` for two images of one name."
-    boxes,names,rows = checked_to_write(manifest, boxes, classes)
+    boxes,names,rows = checked_to_write(manifest, boxes, classes, sized=False)
     targets,files = targets_to_write(manifest, target),image_paths(manifest)
     keys = pd.Series([f.name for f in files], dtype=object)
     if (twice := keys.duplicated()).any():
@@ -234,7 +237,9 @@ def write(
     kept = ("path", "width", "height", "lat", "lon", "depth", "area_m2", "altitude", "group", *further, *target_keys(targets))
     seconds = manifest["time"].map(lambda v: isinstance(v, (int, float))) if "time" in manifest else pd.Series(dtype=bool)
     rows += [*lost_columns(manifest, kept if seconds.any() else (*kept, "time"), "images")]
-    return report_table([*rows, *lost_columns(boxes, (*BOX_COLUMNS, "status", "created_at"), "boxes")])
+    lost = sum(known_value(s) for s in boxes.get("segmentation", ())) - sum(corners_of(b) is not None for b in boxes.to_dict("records"))
+    rows += [(lost, f"{lost} polygons are written as their boxes")]
+    return report_table([*rows, *lost_columns(boxes, (*BOX_COLUMNS, "status", "created_at", "segmentation", "bbox"), "boxes")])
 
 def _digest(text): return hashlib.sha256(text.encode()).hexdigest()
 
@@ -294,7 +299,7 @@ def _notes(manifest, boxes, targets, ids):
                     labels.append({"label": key, "annotator": person, "created-at": at, **(sure if b["status"] == HUMAN else {})})
             if not labels: continue
             x0,y0,x1,y1 = (b.get(k) for k in BOX_COLUMNS[2:6])
-            spot = [[]] if b["whole"] else [[x0, y0, x1, y0, x1, y1, x0, y1]]
+            spot = [[]] if b["whole"] else [corners_of(b) or [x0, y0, x1, y0, x1, y1, x0, y1]]
             shape = "whole-image" if b["whole"] else "rectangle"
             out.setdefault(path, []).append({"shape": shape, "coordinates": spot, "labels": labels})
     return out,whos,used

@@ -20,7 +20,7 @@ from ..data.manifest import cell_texts, image_paths, is_multilabel, parse_cell
 from ..data.boxes import image_sizes
 from .base import (Format, checked_to_write, decoded, entry, lost_columns, parsed, register,
                                        report_table)
-from .labels import (MACHINE, VERIFIED, box_round, by_image, file_names, image_labels, image_records,
+from .labels import (MACHINE, VERIFIED, box_round, by_image, corners_kept, file_names, image_labels, image_records,
                                          known_value, labelled_tables, labels_table, row_status, target_keys,
                                          targets_to_write)
 
@@ -196,7 +196,8 @@ def _answer(job, answer, answers, jobs, where, row, told, turn, about, boxes, la
         boxes.append({"where": f"{job} annotation {n}", "path": row["path"], "label": _named(category, known["names"], where, job),
                       "x0": xyxy[0], "y0": xyxy[1], "x1": xyxy[2], "y1": xyxy[3],
                       "score": score/100 if isinstance(score, (int, float)) and about["status"] == MACHINE else None,
-                      "annotator": about["annotator"], "status": about["status"]})
+                      "annotator": about["annotator"], "status": about["status"],
+                      **({} if straight else corners_kept([(x*width, y*height) for x,y in corners], xyxy))})
 
 def _upright(x, y, rotation):
     "A point of an image that was turned in the tool, in the image as it is"
@@ -317,8 +318,8 @@ def write(
             extra = {k: row[k] if isinstance(row[k], (str, int, float)) else str(row[k]) for k in further if known_value(row[k])}
             assets.append({"externalId": str(row["path"]), "content": file, "resolution": {"width": int(w), "height": int(h)},
                            "jsonMetadata": extra, "labels": [_label(a) for a in answers.get(str(row["path"]), ())]})
-        for name,data in (("interface.json", interface), ("labels.json", assets)):
-            (temp/name).write_text(json.dumps(data, ensure_ascii=False, indent=1), encoding="utf-8")
+        for name,data,indent in (("interface.json", interface, 1), ("labels.json", assets, None)):
+            (temp/name).write_text(json.dumps(data, ensure_ascii=False, indent=indent), encoding="utf-8")
     status = row_status(boxes)
     n,open_ = int((status == VERIFIED).sum()),sum(v != v for cell in sum(cells.values(), []) for v in cell.values())
     scored = boxes["score"].notna().to_numpy()

@@ -7,9 +7,10 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/formats.labels.html.md"""
 # %% auto #0
 __all__ = ['STATUSES', 'HUMAN', 'MACHINE', 'VERIFIED', 'LABEL_COLUMNS', 'row_status', 'texts_of', 'labels_table', 'with_labels',
            'targets_to_write', 'target_keys', 'image_labels', 'image_records', 'labelled_tables', 'frame_name',
-           'box_round', 'probabilities', 'by_image', 'known_value', 'file_names']
+           'box_round', 'corners_kept', 'corners_of', 'probabilities', 'by_image', 'known_value', 'file_names']
 
 # %% ../../nbs/201_formats.labels.ipynb #f2010002
+import json
 import os
 from math import nan
 from pathlib import Path
@@ -177,14 +178,36 @@ def box_round(
     corners, # x and y in turn, or a list of pairs; pixels
 )->tuple: # Left, top, right, bottom, NaN where there are fewer than four corners; and whether it lies straight
     "The box round a rectangle's corners."
-    try: xy = np.asarray(corners, float).reshape(-1, 2)
-    except (TypeError, ValueError): xy = np.zeros((0, 2))
-    if len(xy) < 4: return [nan]*4,True
-    (x0,y0),(x1,y1) = xy.min(0).tolist(),xy.max(0).tolist()
+    spots = corners if isinstance(corners, (list, tuple)) else []
+    if spots and not isinstance(spots[0], (list, tuple)): spots = list(zip(spots[::2], spots[1::2]))
+    try: xs,ys = [float(x) for x,_ in spots],[float(y) for _,y in spots]
+    except (TypeError, ValueError): xs,ys = [],[]
+    if len(xs) < 4: return [nan]*4,True
+    x0,y0,x1,y1 = min(xs),min(ys),max(xs),max(ys)
     slack = 1e-6*max(abs(x1), abs(y1), 1)
-    straight = bool((np.minimum(abs(xy[:, 0] - x0), abs(xy[:, 0] - x1)) < slack).all()
-                    and (np.minimum(abs(xy[:, 1] - y0), abs(xy[:, 1] - y1)) < slack).all())
+    straight = all(min(x - x0, x1 - x) < slack and min(y - y0, y1 - y) < slack for x,y in zip(xs, ys))
     return [x0, y0, x1, y1],straight
+
+def corners_kept(
+    corners, # x and y in turn, or a list of pairs; pixels
+    xyxy, # The box round them
+)->dict: # `segmentation` and `bbox` as JSON text, as COCO has them
+    "The corners of a shape of which the box round it is taken, for formats that have a place for it."
+    if xyxy[0] != xyxy[0]: return {}
+    x0,y0,x1,y1 = xyxy
+    spots = np.asarray(corners, float).ravel().tolist()
+    return {"segmentation": json.dumps([spots]), "bbox": json.dumps([x0, y0, x1 - x0, y1 - y0])}
+
+def corners_of(
+    box:dict, # A row of the boxes
+)->list|None: # x and y in turn; None for another shape, or a box that was changed since it was read
+    "The four corners of a rotated rectangle, if the box is as it was read."
+    spots,was = box.get("segmentation"),box.get("bbox")
+    if not (isinstance(spots, str) and isinstance(was, str)): return None
+    x,y,w,h = json.loads(was)
+    spots = json.loads(spots)
+    moved = max(abs(p - box[k]) for p,k in zip((x, y, x + w, y + h), ("x0", "y0", "x1", "y1"))) > 1e-6
+    return spots[0] if isinstance(spots, list) and len(spots) == 1 and len(spots[0]) == 8 and not moved else None
 
 # %% ../../nbs/201_formats.labels.ipynb #f2010022
 def probabilities(

@@ -21,7 +21,7 @@ from ..core import BoxError, atomic_folder, canonical, class_colors, few
 from ..data.manifest import cell_texts, image_paths, is_multilabel, parse_cell
 from ..data.boxes import image_sizes
 from .base import Format, checked_to_write, decoded, parsed, register, report_table
-from .labels import (HUMAN, MACHINE, VERIFIED, box_round, by_image, file_names, image_labels,
+from .labels import (HUMAN, MACHINE, VERIFIED, box_round, by_image, corners_kept, file_names, image_labels,
                                          image_records, known_value, labelled_tables, labels_table, row_status, target_keys,
                                          targets_to_write)
 
@@ -175,7 +175,8 @@ def _region(region, where, tags, status, who, row, turn, boxes, cells, count):
     if turn and xyxy[0] == xyxy[0]: xyxy = turn.boxes([xyxy])[0].tolist()
     further = {k: v for k,v in meta.items() if k not in (*about, "text")}
     boxes.append({"where": where.rpartition(": ")[2], "path": row["path"], "label": str(names[0]), "x0": xyxy[0],
-                  "y0": xyxy[1], "x1": xyxy[2], "y1": xyxy[3], **about, **further})
+                  "y0": xyxy[1], "x1": xyxy[2], "y1": xyxy[3], **about, **further,
+                  **(corners_kept(corners, xyxy) if "points" in value or not straight else {})})
 
 def _corners(kind, value, region, row):
     "A region's corners in pixels of the image as it was annotated; None for another shape"
@@ -283,7 +284,8 @@ def _said(parts, tags, width, height):
     people = [_annotation(who, rs) for (machine,who),rs in out.items() if not machine]
     return {"annotations": people, "predictions": models}
 
-_KEPT = ("path", "label", "x0", "y0", "x1", "y1", "score", "annotator", "status", "target", "crowd", "where", "created_at")
+_KEPT = ("path", "label", "x0", "y0", "x1", "y1", "score", "annotator", "status", "target", "crowd", "where", "created_at",
+         "segmentation", "bbox")
 
 def _annotation(who, regions):
     "An annotation; its author is a user's e-mail or number, which Label Studio checks, else a note at each region"
@@ -314,8 +316,10 @@ def write(
         (temp/"config.xml").write_text(config, encoding="utf-8")
         (temp/"tasks.json").write_text(json.dumps(tasks, ensure_ascii=False), encoding="utf-8")
     open_ = sum(v != v for cell in sum(cells.values(), []) for v in cell.values())
+    shapes = sum(known_value(s) for s in boxes.get("segmentation", ()))
     lists = [c for c in boxes.columns if boxes[c].map(lambda v: isinstance(v, (list, dict, tuple))).any()]
     return report_table([*rows, (open_, "classes marked unknown (`?class`) are not written"),
+                         (shapes, f"{shapes} polygons are written as their boxes"),
                          (len(lists), f"the columns {few(lists)} hold lists, and are not written")])
 
 register(Format("labelstudio", "a folder: config.xml, and tasks.json as Label Studio imports and exports them", read, write,
