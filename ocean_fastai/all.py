@@ -27,8 +27,7 @@ from ocean_fastai.formats.base import known_formats
 from ocean_fastai.formats.coco import coco_images, is_coco, read_coco, write_coco
 from ocean_fastai.formats.yolo import read_yolo, write_yolo
 from ocean_fastai.formats.voc import read_voc
-from ocean_fastai.formats.kili import kili_interface
-from ocean_fastai.formats.labelstudio import studio_config
+from ocean_fastai.formats.interfaces import kili_interface, studio_config
 from ocean_fastai.formats.upload import upload_kili, upload_studio
 from ocean_fastai.formats.convert import convert, read_annotations, read_labels, write_annotations
 from ocean_fastai.train.losses import SummedLoss, class_weights, logit_shift, ocean_loss, pos_weights

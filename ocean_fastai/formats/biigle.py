@@ -22,11 +22,13 @@ from ..data.manifest import image_paths
 from .base import Format, decoded, lost_columns, parsed, register, report_table
 from .coco import write as write_coco_file
 from .ifdo import write as write_ifdo_file
-from .labels import (HUMAN, box_round, corners_kept, frame_name, image_records, labelled_tables, labels_table,
+from .labels import (HUMAN, box_round, corners_kept, frame_name, image_records, labelled_tables,
+                                         labels_table,
                                          target_keys, targets_to_write, texts_of)
 
 # %% ../../nbs/28_formats.biigle.ipynb #f0280006
-_KINDS = {"annotation_label_id": "image", "video_annotation_label_id": "video", "image_label_id": "label", "video_label_id": "label"}
+_KINDS = {"annotation_label_id": "image", "video_annotation_label_id": "video", "image_label_id": "label",
+          "video_label_id": "label"}
 
 def _tables(path):
     "The tables of a report: of a CSV file, or of every one in a ZIP"
@@ -42,7 +44,8 @@ def _tables(path):
 def _table(text, where):
     "A report with its kind; every cell is text"
     try: df = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as e: raise BoxError(f"{where}: can't be read as CSV ({str(e).strip()})") from e
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as e:
+        raise BoxError(f"{where}: can't be read as CSV ({str(e).strip()})") from e
     kind = next((k for c,k in _KINDS.items() if c in df), None)
     if kind is None:
         raise BoxError(f"{where}: is no report of BIIGLE: none of the columns {', '.join(_KINDS)}")
@@ -81,7 +84,8 @@ def _content(path, images, target):
             at = f"{where} row {r.row}"
             points = _parsed(r.points, at, "points")
             seconds = _parsed(r.frames, at, "frames") if kind == "video" else [None]
-            spots = points if kind == "video" and (not points or isinstance(points[0], list) or points[0] is None) else [points]
+            spots = points if kind == "video" and (not points or isinstance(points[0],
+                                                                      list) or points[0] is None) else [points]
             spots = spots or [[]]*len(seconds)
             if len(spots) != len(seconds): raise BoxError(f"{at}: {len(spots)} shapes for {len(seconds)} frames")
             for t,spot in zip(seconds, spots):
@@ -94,14 +98,17 @@ def _content(path, images, target):
                 elif r.shape_name == "Rectangle":
                     xyxy,straight = box_round(spot)
                     turned += not straight
-                    boxes.append({"where": f"row {r.row}", "told": place, "label": r.label, **dict(zip(BOX_COLUMNS[2:6], xyxy)),
+                    boxes.append({"where": f"row {r.row}", "told": place, "label": r.label,
+                                  **dict(zip(BOX_COLUMNS[2:6], xyxy)),
                                   **said, "annotation_id": r.of, "label_hierarchy": r.lineage,
                                   **({} if straight else corners_kept(spot, xyxy))})
                 else: shapes[r.shape_name] = shapes.get(r.shape_name, 0) + 1
-    rows += [(n, f"{n} labels of the shape {s} are not read: only rectangles and whole frames are") for s,n in shapes.items()]
+    rows += [(n, f"{n} labels of the shape {s} are not read: only rectangles and whole frames are") for s,
+             n in shapes.items()]
     rows += [(turned, f"{turned} rectangles are rotated: the box round them is taken"),
              (gaps, f"{gaps} gaps in the tracks of videos are passed over")]
-    several = pd.Series([b["told"] + "\n" + b["annotation_id"] for b in boxes if b["annotation_id"]], dtype=object).value_counts()
+    several = pd.Series([b["told"] + "\n" + b["annotation_id"] for b in boxes if b["annotation_id"]],
+                        dtype=object).value_counts()
     n = int((several > 1).sum())
     rows += [(n, f"{n} annotations have several labels: a box each, with the same `annotation_id`")]
     return *_located(path, images, table, boxes, whole, target),rows
@@ -120,7 +127,8 @@ def _located(path, images, table, boxes, whole, target):
     place = {told: f["path"] for told,f in zip(table, found)}
     manifest = [{**f, **known} for f,known in zip(found, table.values())]
     boxes = [{**{k: v for k,v in b.items() if k != "told"}, "path": place[b["told"]]} for b in boxes]
-    labels = [{"path": place[told], "target": target, "label": ";".join(dict.fromkeys(c for c,_ in said)), "annotator": who,
+    labels = [{"path": place[told], "target": target, "label": ";".join(dict.fromkeys(c for c,_ in said)),
+               "annotator": who,
                "status": HUMAN, "created_at": max(at for _,at in said)} for (told,who),said in whole.items()]
     return folder,manifest,boxes,labels,rows
 
@@ -165,23 +173,26 @@ def write(
     target:str|list|None=None, # Columns of image labels, which only iFDO carries; by default those that a reader found
     annotations:str="coco", # "coco", or "ifdo"
 )->pd.DataFrame: # Report
-    "Write `metadata.csv` and `annotations.json` for BIIGLE. Raises `BoxError`, or `ImageError` where a size can't be had."
+    "Write `metadata.csv` and `annotations.json`. Raises `BoxError`, or `ImageError` where a size can't be had."
     if annotations not in ("coco", "ifdo"): raise BoxError(f"annotations={annotations!r}: must be 'coco' or 'ifdo'")
     targets = targets_to_write(manifest, target)
     names = pd.Series([p.name for p in image_paths(manifest)], dtype=object)
     if names.duplicated().any():
-        raise BoxError(f"{few(names[names.duplicated()])}: the name of several images, which a volume of BIIGLE can't hold")
+        raise BoxError(f"{few(names[names.duplicated()])}: the name of several images, which a volume of BIIGLE "
+                       "can't hold")
     flat = manifest.assign(path=[str(p) for p in image_paths(manifest)])
     place = dict(zip(manifest["path"].astype(str), flat["path"]))
     moved = boxes.assign(path=boxes["path"].map(lambda p: place.get(str(p), p)))
     flat.attrs,moved.attrs = dict(manifest.attrs),{k: v for k,v in boxes.attrs.items() if k != "unboxed"}
     with atomic_folder(path) as temp:
         _metadata(manifest, names).to_csv(temp/"metadata.csv", index=False)
-        if annotations == "ifdo": rows = write_ifdo_file(flat, moved, temp/"annotations.json", classes, targets).values.tolist()
+        if annotations == "ifdo":
+            rows = write_ifdo_file(flat, moved, temp/"annotations.json", classes, targets).values.tolist()
         else:
             rows = _coco(flat, moved, temp/"annotations.json", classes)
             rows += lost_columns(manifest, ("path", "width", "height", "time", "depth", *_METADATA.values()), "images")
-            rows += lost_columns(boxes, (*BOX_COLUMNS[:6], "segmentation", "bbox", "area", "crowd", "annotation_id"), "boxes")
+            rows += lost_columns(boxes, (*BOX_COLUMNS[:6], "segmentation", "bbox", "area", "crowd", "annotation_id"),
+                                 "boxes")
     return report_table(rows)
 
 def _coco(manifest, boxes, path, classes):
@@ -206,12 +217,14 @@ def _metadata(manifest, names):
     out = pd.DataFrame({"filename": names})
     def told(column): return pd.to_numeric(manifest[column], errors="coerce").to_numpy(float)
     if "time" in manifest:
-        at = [pd.to_datetime(v, errors="coerce", utc=True) if isinstance(v, str) and v else pd.NaT for v in manifest["time"]]
+        at = [pd.to_datetime(v, errors="coerce", utc=True) if isinstance(v, str)
+              and v else pd.NaT for v in manifest["time"]]
         out["taken_at"] = [t.strftime("%Y-%m-%d %H:%M:%S") if t == t else "" for t in at]
     for name,column in _METADATA.items():
         if column in manifest: out[name] = told(column)
     if "depth" in manifest: out["gps_altitude"] = -told("depth")
     return out
 
-register(Format("biigle", "reports of BIIGLE (CSV, ZIP); a folder for its import: annotations.json, metadata.csv", read, write,
+register(Format("biigle", "reports of BIIGLE (CSV, ZIP); a folder for its import: annotations.json, metadata.csv",
+                read, write,
                 recognizes, None, labels, confirms=True))

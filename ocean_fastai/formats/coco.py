@@ -11,7 +11,6 @@ __all__ = ['is_coco', 'recognizes', 'coco_images', 'read', 'read_coco', 'write',
 import json
 import os
 import re
-from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,7 @@ from ..data.boxes import BOX_COLUMNS, image_sizes
 from .base import (Format, annotation_tables, checked_to_write, decoded, entry, four_numbers,
                                        parsed,
     print_report, register, report_table, size_and_turn)
-from .labels import file_names, probabilities, targets_to_write, texts_of
+from .labels import file_names, json_value, probabilities, targets_to_write, texts_of
 
 # %% ../../nbs/21_formats.coco.ipynb #f0210005
 def is_coco(
@@ -115,7 +114,8 @@ def read(
         boxes.append({"where": f"annotation {i!r}", "path": name, "label": label, "x0": box[0], "y0": box[1],
                       "x1": box[2], "y1": box[3],
                       "score": a.get("score"), "annotator": a.get("annotator"), "crowd": bool(a.get("iscrowd")),
-                      **({} if numbered else {"annotation_id": a.get("id")}), **kept, **_track_and_chances(a, classes_of),
+                      **({} if numbered else {"annotation_id": a.get("id")}), **kept, **_track_and_chances(a,
+                                                                      classes_of),
                       **_extras(a, _TAKEN)})
     rows.append((round_polygon, f"{round_polygon} polygons have no bbox: the box round them is taken"))
     rows.append((odd, f"{odd} lists `prob` don't hold a number for each of {len(names)} categories, and are left out"))
@@ -215,7 +215,8 @@ def write(
     checked,names,rows = checked_to_write(manifest, boxes, classes)
     old = {canonical(c["name"]): c for c in about.get("categories", ())}
     if classes is None:
-        names = list(dict.fromkeys([*old, *names, *(c[2:] for c in probabilities(checked) if checked[c].notna().any())]))
+        names = list(dict.fromkeys([*old, *names, *(c[2:] for c in probabilities(checked)
+                                                    if checked[c].notna().any())]))
     cats = _categories(names, old)
     listed,image_ids = _images_to_write(manifest, path, images, rows)
     notes = _notes_to_write(checked, manifest, image_ids, dict(zip(names, (c["id"] for c in cats))), rows)
@@ -256,19 +257,9 @@ def _ids(table, column, rows):
                      f"some of {len(ids)} cells of `{column}` are empty or repeated, so all are numbered anew"))
     return list(range(1, len(table) + 1))
 
-def _value(cell):
-    "A cell as JSON has it; None for an empty one, or one that JSON can't hold"
-    if isinstance(cell, np.generic): cell = cell.item()
-    if isinstance(cell, str):
-        try: return json.loads(cell) if cell[:1] in ("[", "{") else cell or None
-        except ValueError: return cell
-    if isinstance(cell, (int, list, dict)): return cell
-    if isinstance(cell, float): return cell if isfinite(cell) else None
-    return str(cell) if pd.api.types.is_scalar(cell) and not pd.isna(cell) else None
-
 def _further(row, taken):
     "The further columns of an image or box that hold something"
-    return {str(k): v for k,cell in row.items() if k not in taken and (v := _value(cell)) is not None}
+    return {str(k): v for k,cell in row.items() if k not in taken and (v := json_value(cell)) is not None}
 
 def _unwritten(table, taken, rows, what):
     "Note the columns of arrays and the like, which JSON can't hold"
@@ -305,9 +296,9 @@ def _notes_to_write(boxes, manifest, image_ids, category_ids, rows):
 
 def _track_and_prob(box, chances):
     "The number of the track that a box belongs to, and the probability of every category, where these are known"
-    out,track = {},_value(box.get("track"))
+    out,track = {},json_value(box.get("track"))
     if track is not None: out["track_id"] = int(track) if isinstance(track, float) and track.is_integer() else track
-    prob = [_value(box[c]) if there else None for c,there in chances]
+    prob = [json_value(box[c]) if there else None for c,there in chances]
     if any(p is not None for p in prob): out["prob"] = [0. if p is None else p for p in prob]
     return out
 
@@ -321,7 +312,7 @@ def _shape(box, size):
     before = x,y,x + w,y + h
     off = [abs(min(max(p, 0), end) - min(max(q, 0), end)) for p,q,end in zip(before, xyxy, (*size, *size))]
     if max(off) > 1e-6: return now,{},True
-    kept = {k: _value(box.get(k)) for k in ("segmentation", "area")}
+    kept = {k: json_value(box.get(k)) for k in ("segmentation", "area")}
     as_read = max(abs(p - q) for p,q in zip(before, xyxy)) < 1e-6
     return old if as_read else now,{k: v for k,v in kept.items() if v is not None},False
 

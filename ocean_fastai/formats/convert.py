@@ -38,7 +38,7 @@ def read_labels(
     images:str|Path|None=None, # Folder that image names start from; by default looked for in the usual places
     **kwargs, # Further options of that format
 )->pd.DataFrame: # `path`, `target`, `label`, `score`, `annotator`, `status`, `created_at`
-    "Labels of whole images, a row for each image, target and annotator, so that people can be compared. Raises `BoxError`."
+    "Labels of whole images, a row for each image, target and annotator. Raises `BoxError`."
     found = format_of(path, format)
     if found.labels: return found.labels(path, images=images, **kwargs)
     manifest,_,_ = found.read(path, images=images, **kwargs)

@@ -24,9 +24,10 @@ from ..data.boxes import BOX_COLUMNS
 from ..data.manifest import image_paths, parse_cell
 from .base import (Format, checked_to_write, decoded, entry, lost_columns, parsed, register,
                                        report_table)
-from .labels import (HUMAN, MACHINE, VERIFIED, box_round, by_image, corners_kept, corners_of, frame_name, image_labels,
-                                         image_records, known_value, labelled_tables, labels_table, row_status, target_keys,
-                                         targets_to_write, texts_of)
+from .labels import (HUMAN, MACHINE, VERIFIED, box_round, by_image, corners_kept, corners_of,
+                                         frame_name, image_labels, image_records, json_value, known_value,
+                                         labelled_tables, labels_table, row_status, target_keys, targets_to_write,
+                                         texts_of)
 
 # %% ../../nbs/26_formats.ifdo.ipynb #f0260011
 _FIELDS = {"image-latitude": "lat", "image-longitude": "lon", "image-area-square-meters": "area_m2",
@@ -50,7 +51,8 @@ def _loaded(path):
         return json.loads(text, object_pairs_hook=unique) if text.lstrip()[:1] == "{" else yaml.safe_load(text)
     data = parsed(path, load, "an iFDO")
     header = data.get("image-set-header") if isinstance(data, dict) else None
-    if header is not None and not isinstance(header, dict): raise BoxError(f"{path}: 'image-set-header' should be a table")
+    if header is not None and not isinstance(header, dict):
+        raise BoxError(f"{path}: 'image-set-header' should be a table")
     return header or {},entry(data, "image-set-items", dict, path)
 
 def _place_and_time(item, header, where):
@@ -84,7 +86,8 @@ def _people(header, items):
     for table in (header, *items):
         for c in table.get("image-annotation-creators") or ():
             kind = str(c.get("type") or "").lower()
-            status = MACHINE if kind in ("ai", "machine", "model") else HUMAN if kind or "orcid.org" in str(c.get("id")) else ""
+            status = MACHINE if kind in ("ai", "machine",
+                                         "model") else HUMAN if kind or "orcid.org" in str(c.get("id")) else ""
             whos[str(c.get("id"))] = "" if c.get("id") == _NOBODY else str(c.get("name") or c.get("id")),status
         for n in table.get("image-annotation-labels") or (): names[str(n.get("id"))] = str(n.get("name") or n.get("id"))
     return whos,names
@@ -92,7 +95,7 @@ def _people(header, items):
 _NOBODY = "person" # Annotator of what nobody is named for
 
 def _said(labels, whos, names, where):
-    "What an annotation's labels say: a class each, once for every annotator; a machine's word that a person repeats is verified"
+    "A class each, once for every annotator; a machine's word that a person repeats is verified"
     found = {}
     for n in labels or ():
         key = n.get("label", n.get("id")) if isinstance(n, dict) else None
@@ -100,7 +103,8 @@ def _said(labels, whos, names, where):
         who,status = whos.get(str(n.get("annotator")), (str(n.get("annotator") or ""), ""))
         score = n.get("confidence")
         found.setdefault(names.get(str(key), str(key)), []).append(
-            {"annotator": who, "status": status, "score": nan if score is None else score, "created_at": str(n.get("created-at") or "")})
+            {"annotator": who, "status": status, "score": nan if score is None else score,
+             "created_at": str(n.get("created-at") or "")})
     for label,said in found.items():
         models,others = [s for s in said if s["status"] == MACHINE],[s for s in said if s["status"] != MACHINE]
         if models and others: others = [s | {"status": VERIFIED, "score": models[0]["score"]} for s in others]
@@ -116,7 +120,8 @@ def _content(path, images, target):
     table,boxes,labels,shapes,turned,later = {},[],[],{},0,0
     for name,item in items.items():
         first = firsts[name]
-        own = _place_and_time(first, header, f"{path}: {name}") | {k: _cell(v) for k,v in first.items() if k not in _TAKEN}
+        own = _place_and_time(first, header, f"{path}: {name}") | {k: _cell(v) for k,
+                                                                   v in first.items() if k not in _TAKEN}
         local = first.get("image-set-local-path", header.get("image-set-local-path"))
         told = f"{local}/{name}" if local and (Path(path).parent/str(local)).is_dir() else name
         notes = first.get("image-annotations") or ()
@@ -134,7 +139,8 @@ def _content(path, images, target):
                 place = told if t is None else frame_name(told, time=float(t))
                 if t is not None: table.setdefault(place, {"told": place, **own, "video": told, "time": float(t)})
                 for said in _said(note.get("labels"), whos, names, f"{path}: {where}"):
-                    if shape == "whole-image": whole.setdefault((place, said["annotator"], said["status"]), []).append(said)
+                    if shape == "whole-image":
+                        whole.setdefault((place, said["annotator"], said["status"]), []).append(said)
                     elif shape == "rectangle":
                         xyxy,straight = box_round(spot)
                         turned += not straight
@@ -143,7 +149,8 @@ def _content(path, images, target):
                     else: shapes[shape] = shapes.get(shape, 0) + 1
         labels += [{**said[0], "told": place, "target": target, "label": ";".join(canonical(s["label"]) for s in said)}
                    for (place,*_),said in whole.items()]
-    rows = [(n, f"{n} labels of the shape {shape} are not read: only rectangles and whole images are") for shape,n in shapes.items()]
+    rows = [(n, f"{n} labels of the shape {shape} are not read: only rectangles and whole images are") for shape,
+            n in shapes.items()]
     rows += [(turned, f"{turned} rectangles are rotated: the box round them is taken")]
     rows += [(later, f"{later} later entries of videos, such as positions on the way, are not read: only the first is")]
     paths = [name for name in items if "/" in name or "\\" in name]
@@ -152,7 +159,8 @@ def _content(path, images, target):
 
 def _cell(value):
     "A value of a field as a cell: lists and tables as JSON text"
-    return value if isinstance(value, (str, int, float)) or value is None else json.dumps(value, ensure_ascii=False, default=str)
+    return value if isinstance(value, (str, int, float)) or value is None else json.dumps(value, ensure_ascii=False,
+                                                                      default=str)
 
 def _located(path, images, table, boxes, labels, rows):
     "Folder, images, boxes and labels with the images' paths, and the report's rows"
@@ -161,7 +169,8 @@ def _located(path, images, table, boxes, labels, rows):
     place = {t["told"]: f["path"] for t,f in zip(table, found)}
     drop = {"told"} | ({"group"} if len(groups) < 2 else set())
     merged = [{**f, **{k: v for k,v in t.items() if k not in drop}} for t,f in zip(table, found)]
-    def with_path(entries): return [{**{k: v for k,v in e.items() if k != "told"}, "path": place[e["told"]]} for e in entries]
+    def with_path(entries): return [{**{k: v for k,v in e.items() if k != "told"},
+                                     "path": place[e["told"]]} for e in entries]
     return folder,merged,with_path(boxes),with_path(labels),rows + missing
 
 # %% ../../nbs/26_formats.ifdo.ipynb #f0260013
@@ -176,7 +185,8 @@ def read(
     folder,table,boxes,labels,rows,header,names = _content(path, images, target)
     manifest,boxes,report = labelled_tables(path, folder, table, boxes, labels, classes, outside, rows)
     if "created_at" in boxes and (texts_of(boxes, "created_at") == "").all(): boxes = boxes.drop(columns="created_at")
-    manifest.attrs["ifdo"] = {k: v for k,v in header.items() if k not in ("image-annotation-labels", "image-annotation-creators")}
+    manifest.attrs["ifdo"] = {k: v for k,v in header.items() if k not in ("image-annotation-labels",
+                                                                      "image-annotation-creators")}
     boxes.attrs["label_ids"] = {canonical(name): key for key,name in names.items() if key != name}
     return manifest, boxes, report
 
@@ -197,8 +207,10 @@ def recognizes(
     return re.search(r'^\W*"?image-set-(header|items)"?\s*:', start, re.M) is not None or '"image-set-header"' in start
 
 # %% ../../nbs/26_formats.ifdo.ipynb #f0260015
-_REQUIRED = [f"image-{k}" for k in ("set-name", "set-uuid", "set-handle", "set-ifdo-version", "context", "project", "event",
-             "platform", "sensor", "pi", "creators", "license", "copyright", "abstract", "datetime", "latitude", "longitude",
+_REQUIRED = [f"image-{k}" for k in ("set-name", "set-uuid", "set-handle", "set-ifdo-version", "context", "project",
+                                    "event",
+             "platform", "sensor", "pi", "creators", "license", "copyright", "abstract", "datetime", "latitude",
+             "longitude",
              "altitude-meters", "coordinate-reference-system", "coordinate-uncertainty-meters")]
 
 def write(
@@ -214,7 +226,8 @@ def write(
     targets,files = targets_to_write(manifest, target),image_paths(manifest)
     keys = pd.Series([f.name for f in files], dtype=object)
     if (twice := keys.duplicated()).any():
-        raise BoxError(f"{few(keys[twice])}: the name of several images, which iFDO knows by names; write a file a folder")
+        raise BoxError(f"{few(keys[twice])}: the name of several images, which iFDO knows by names; write a file a "
+                       "folder")
     head = {"image-set-ifdo-version": "v2.1.0", "image-set-name": Path(path).stem,
             "image-set-uuid": _uuid(_digest("\n".join(keys))), **manifest.attrs.get("ifdo", {}), **(header or {})}
     notes,whos,said = _notes(manifest, boxes, targets, boxes.attrs.get("label_ids") or {})
@@ -229,17 +242,23 @@ def write(
     data = {"image-set-header": head, "image-set-items": items}
     with atomic_path(path) as temp: temp.write_text(json.dumps(data, ensure_ascii=False, default=str), encoding="utf-8")
     lacking = [k for k in _REQUIRED if not head.get(k) and not all(k in item for item in items.values())]
-    rows += [(len(lacking), f"{len(lacking)} fields that iFDO requires are missing: {few(lacking, 20)}; give them in header="),
+    rows += [(len(lacking), f"{len(lacking)} fields that iFDO requires are missing: {few(lacking, 20)}; give them in "
+              "header="),
              (unhashed, f"{unhashed} images aren't there, so their hash is missing"),
-             (len(targets) > 1 and len(targets), f"labels of {few(targets)} are not told apart: they are read back as one column"),
+             (len(targets) > 1 and len(targets), f"labels of {few(targets)} are not told apart: they are read back "
+              "as one column"),
              (silent, f"{silent} image labels `none` or `?class` are not written: iFDO only says what is there")]
     further = [c for c in manifest.columns if str(c).startswith("image-")]
-    kept = ("path", "width", "height", "lat", "lon", "depth", "area_m2", "altitude", "group", *further, *target_keys(targets))
-    seconds = manifest["time"].map(lambda v: isinstance(v, (int, float))) if "time" in manifest else pd.Series(dtype=bool)
+    kept = ("path", "width", "height", "lat", "lon", "depth", "area_m2", "altitude", "group", *further,
+            *target_keys(targets))
+    seconds = manifest["time"].map(lambda v: isinstance(v, (int,
+                                                            float))) if "time" in manifest else pd.Series(dtype=bool)
     rows += [*lost_columns(manifest, kept if seconds.any() else (*kept, "time"), "images")]
-    lost = sum(known_value(s) for s in boxes.get("segmentation", ())) - sum(corners_of(b) is not None for b in boxes.to_dict("records"))
+    lost = sum(known_value(s) for s in boxes.get("segmentation", ())) - sum(corners_of(b) is not None
+                                                                      for b in boxes.to_dict("records"))
     rows += [(lost, f"{lost} polygons are written as their boxes")]
-    return report_table([*rows, *lost_columns(boxes, (*BOX_COLUMNS, "status", "created_at", "segmentation", "bbox"), "boxes")])
+    return report_table([*rows, *lost_columns(boxes, (*BOX_COLUMNS, "status", "created_at", "segmentation", "bbox"),
+                                              "boxes")])
 
 def _digest(text): return hashlib.sha256(text.encode()).hexdigest()
 
@@ -249,7 +268,7 @@ def _uuid(digest):
 
 def _item(row, file, home):
     "What is known of an image"
-    out = {k: _back(v) for k,v in row.items() if str(k).startswith("image-") and known_value(v)}
+    out = {k: json_value(v) for k,v in row.items() if str(k).startswith("image-") and known_value(v)}
     if file.is_file(): out["image-hash-sha256"] = file_hash(file)
     out.setdefault("image-uuid", _uuid(out.get("image-hash-sha256") or _digest(str(row["path"]))))
     out.setdefault("image-handle", "")
@@ -268,13 +287,6 @@ def _relative(folder, home):
     "A folder as seen from another"
     return folder.relative_to(home).as_posix() if folder.is_relative_to(home) else str(folder)
 
-def _back(cell):
-    "A cell as a field's value"
-    if isinstance(cell, str) and cell[:1] in ("[", "{"):
-        try: return json.loads(cell)
-        except ValueError: return cell
-    return cell
-
 def _notes(manifest, boxes, targets, ids):
     "Annotations of each image, the annotators with their kind, and the id of each class"
     whos,used,out,now = {},{},{},datetime.now(timezone.utc).isoformat(timespec="seconds")
@@ -286,7 +298,8 @@ def _notes(manifest, boxes, targets, ids):
             machine,person = (b["annotator"] or "model"),(b["annotator"] or _NOBODY)
             at = b["created_at"] if known_value(b.get("created_at")) else now
             sure = {"confidence": float(b["score"])} if known_value(b.get("score")) else {}
-            whole = [c for c,there in (parse_cell(b["label"]) or {}).items() if there == 1] if b["whole"] else [b["label"]]
+            whole = [c for c,there in (parse_cell(b["label"]) or {}).items()
+                     if there == 1] if b["whole"] else [b["label"]]
             labels = []
             for c in whole:
                 key = used.setdefault(c, ids.get(c, c))
@@ -296,7 +309,8 @@ def _notes(manifest, boxes, targets, ids):
                     labels.append({"label": key, "annotator": model, "created-at": at, **sure})
                 if b["status"] != MACHINE:
                     whos[person] = "human"
-                    labels.append({"label": key, "annotator": person, "created-at": at, **(sure if b["status"] == HUMAN else {})})
+                    labels.append({"label": key, "annotator": person, "created-at": at,
+                                   **(sure if b["status"] == HUMAN else {})})
             if not labels: continue
             x0,y0,x1,y1 = (b.get(k) for k in BOX_COLUMNS[2:6])
             spot = [[]] if b["whole"] else [corners_of(b) or [x0, y0, x1, y0, x1, y1, x0, y1]]

@@ -7,12 +7,13 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/formats.labels.html.md"""
 # %% auto #0
 __all__ = ['STATUSES', 'HUMAN', 'MACHINE', 'VERIFIED', 'LABEL_COLUMNS', 'row_status', 'texts_of', 'labels_table', 'with_labels',
            'targets_to_write', 'target_keys', 'image_labels', 'image_records', 'labelled_tables', 'frame_name',
-           'box_round', 'corners_kept', 'corners_of', 'probabilities', 'by_image', 'known_value', 'file_names']
+           'box_round', 'corners_kept', 'corners_of', 'probabilities', 'by_image', 'known_value', 'json_value',
+           'file_names']
 
 # %% ../../nbs/201_formats.labels.ipynb #f2010002
 import json
 import os
-from math import nan
+from math import isfinite, nan
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,8 @@ def labels_table(
     labels, # A dict each: `path`, `target`, `label` (a manifest's cell), and what is known of the other columns
 )->pd.DataFrame: # `path`, `target`, `label`, `score`, `annotator`, `status`, `created_at`
     "Image labels, a row for each image, target and annotator."
-    out = pd.DataFrame(list(labels), columns=list(LABEL_COLUMNS)) if len(labels) else pd.DataFrame(columns=LABEL_COLUMNS)
+    out = pd.DataFrame(list(labels),
+                       columns=list(LABEL_COLUMNS)) if len(labels) else pd.DataFrame(columns=LABEL_COLUMNS)
     out["score"] = pd.to_numeric(out["score"], errors="coerce").astype(float)
     for c in ("annotator", "status", "created_at"): out[c] = texts_of(out, c)
     return out.astype({"path": object, "target": object, "label": object})
@@ -87,7 +89,8 @@ def with_labels(
         status = pd.Series(row_status(mine), mine.index, dtype=object)
         if (status != HUMAN).any(): out[f"{target}_source"] = out["path"].map(status.map(_SOURCES)).astype(object)
         if mine["score"].notna().any(): out[f"{target}_score"] = out["path"].map(mine["score"])
-        if (mine["annotator"] != "").any(): out[f"{target}_annotator"] = out["path"].map(mine["annotator"]).astype(object)
+        if (mine["annotator"] != "").any():
+            out[f"{target}_annotator"] = out["path"].map(mine["annotator"]).astype(object)
     out.attrs = {**manifest.attrs, "targets": targets}
     return out
 
@@ -229,6 +232,18 @@ def known_value(
 )->bool: # Does it hold something?
     "Is a cell filled?"
     return not (cell is None or cell == "" or isinstance(cell, float) and cell != cell or cell is pd.NaT)
+
+def json_value(
+    cell, # Of a table
+): # Text, number, list or table; None for an empty cell, or one that JSON can't hold
+    "A cell as JSON has it; text of a list or table as that."
+    if isinstance(cell, np.generic): cell = cell.item()
+    if isinstance(cell, str):
+        try: return json.loads(cell) if cell[:1] in ("[", "{") else cell or None
+        except ValueError: return cell
+    if isinstance(cell, (int, list, dict)): return cell
+    if isinstance(cell, float): return cell if isfinite(cell) else None
+    return str(cell) if pd.api.types.is_scalar(cell) and not pd.isna(cell) else None
 
 def file_names(
     files, # Absolute paths of images

@@ -46,7 +46,8 @@ def upload_kili(
         client.append_labels(project_id=project_id, asset_external_id_array=ids, json_response_array=said,
                              label_type="DEFAULT", disable_tqdm=True)
     held,sent = 0 if people else len(own),sum(map(len, parts.values())) + len(own)*people
-    return report_table([(sent, f"{sent} labels are sent"), (held, f"{held} labels of people are not sent; people=True sends them")])
+    return report_table([(sent, f"{sent} labels are sent"), (held, f"{held} labels of people are not sent; "
+                                                             "people=True sends them")])
 
 def _batches(answers, bs):
     "Ids and responses, so many at once"

@@ -22,12 +22,14 @@ from ..images import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from ..data.boxes import BOX_COLUMNS, image_sizes
 from ..data.manifest import image_paths, parse_cell
 from .base import Format, checked_to_write, decoded, lost_columns, parsed, register, report_table
-from .labels import (HUMAN, by_image, file_names, frame_name, image_labels, image_records, known_value,
+from .labels import (HUMAN, by_image, file_names, frame_name, image_labels, image_records,
+                                         known_value,
                                          labelled_tables, labels_table, probabilities, row_status, target_keys,
                                          targets_to_write, texts_of)
 
 # %% ../../nbs/27_formats.viame.ipynb #f0270010
-_HEADER = ("1: Detection or Track-id,2: Video or Image Identifier,3: Unique Frame Identifier,4-7: Img-bbox(TL_x,TL_y,BR_x,BR_y),"
+_HEADER = ("1: Detection or Track-id,2: Video or Image Identifier,3: Unique Frame Identifier,4-7: "
+           "Img-bbox(TL_x,TL_y,BR_x,BR_y),"
            "8: Detection or Length Confidence,9: Target Length (0 or -1 if invalid),10-11+: Repeated Species,"
            "Confidence Pairs or Attributes")
 _TOKEN = re.compile(r"\((kp|atr|trk-atr|poly|hole|note)\)\s*(.*)", re.S)
@@ -55,7 +57,8 @@ def _pairs_and_tokens(cells, where):
             continue
         try: pairs.append((canonical(cells[k]), float(cells[k + 1])))
         except (IndexError, ValueError):
-            raise BoxError(f"{where}: the class {cells[k]!r} has no confidence behind it; the row may be cut off") from None
+            what = f"the class {cells[k]!r} has no confidence behind it"
+            raise BoxError(f"{where}: {what}; the row may be cut off") from None
         k += 2
     tokens = {}
     for cell in cells[k:]:
@@ -91,7 +94,8 @@ def _content(path, images, target):
         parts.append((name, n, _whole(cells[0], f"{where}: track"), box, sure, length, pairs, tokens))
     folder,found,_,rows = image_records(list(table), path, images)
     video = [k for k,v in table.items() if "video" in v]
-    rows.append((len(video), f"{len(video)} frames of videos are named such as {few(video, 1)}: cut them out under these names"))
+    rows.append((len(video), f"{len(video)} frames of videos are named such as {few(video, 1)}: cut them out under "
+                 "these names"))
     place = {told: f["path"] for told,f in zip(table, found)}
     size = {told: (f["width"], f["height"]) for told,f in zip(table, found)}
     spot = {told: k for k,told in enumerate(table)}
@@ -103,9 +107,11 @@ def _content(path, images, target):
         if _whole_frame(box, tokens, size[name]):
             row = manifest[spot[name]]
             if row["width"] != row["width"]: row["width"],row["height"] = box[2:]
-            labels.append({"path": place[name], "target": target, **{k: entry.get(k) for k in ("label", "score", "annotator", "status")}})
+            labels.append({"path": place[name], "target": target, **{k: entry.get(k) for k in ("label", "score",
+                                                                      "annotator", "status")}})
             continue
-        boxes.append({"where": f"line {n}", "path": place[name], "x0": box[0], "y0": box[1], "x1": box[2], "y1": box[3], "track": track,
+        boxes.append({"where": f"line {n}", "path": place[name], "x0": box[0], "y0": box[1], "x1": box[2],
+                      "y1": box[3], "track": track,
                       **entry, **_polygon(tokens, box)})
     rows += [(count[k], what.format(count[k])) for k,what in _COUNTED.items()]
     return folder,manifest,boxes,labels,rows
@@ -145,7 +151,8 @@ def _polygon(tokens, box):
 def _whole_frame(box, tokens, size):
     "Is a row a label of the whole image: a polygon round the frame?"
     polys = tokens.get("poly", ())
-    if len(polys) != 1 or box[:2] != [0, 0] or (size[0] == size[0] and tuple(box[2:]) != tuple(map(float, size))): return False
+    if len(polys) != 1 or box[:2] != [0, 0] or (size[0] == size[0] and tuple(box[2:]) != tuple(map(float, size))):
+        return False
     try: points = np.array(polys[0].split(), float)
     except ValueError: return False
     corners = {(0., 0.), (0., box[3]), (box[2], box[3]), (box[2], 0.)}
@@ -194,24 +201,32 @@ def write(
     boxes,_,rows = checked_to_write(manifest, boxes, classes, sized=False)
     targets = targets_to_write(manifest, target)
     names = file_names(image_paths(manifest), path, rows=rows)
-    video = texts_of(manifest, "video")
-    frames = _frames(manifest)
-    if "frame" in manifest: names = [v if v and Path(v).suffix.lower() in VIDEO_SUFFIXES else n for v,n in zip(video, names)]
+    video,frames = texts_of(manifest, "video"),_frames(manifest)
+    of_video = "frame" in manifest and all(Path(v).suffix.lower() in VIDEO_SUFFIXES for v in video)
+    if of_video: names = video.tolist()
     chances = {c: c[2:] for c in probabilities(boxes)}
-    skip = {*BOX_COLUMNS, *chances, "status", "track", "length", "note", "detection_score", "segmentation", "bbox", "crowd", "area"}
+    skip = {*BOX_COLUMNS, *chances, "status", "track", "length", "note", "detection_score", "segmentation", "bbox",
+            "crowd", "area"}
     further = [c for c in boxes.columns if c not in skip and " " not in str(c)]
+    silent = sum(1 not in (parse_cell(c) or {}).values() for c in image_labels(manifest, targets)["label"])
+    named = boxes["track"][pd.to_numeric(boxes["track"], errors="coerce").isna()] if "track" in boxes else []
+    renumbered = len({t for t in named if known_value(t)})
     boxes = boxes.assign(track=_tracks(boxes), status=row_status(boxes))
     of,said = by_image(boxes),by_image(_frame_labels(manifest, targets))
-    kept,next_track,second = [],int(boxes["track"].max()) + 1 if len(boxes) else 0,0
+    kept,next_track,second,bare = [],int(boxes["track"].max()) + 1 if len(boxes) else 0,0,0
     text = io.StringIO()
-    text.write(f"# {_HEADER}\n# metadata,\"exported_by: \"\"ocean-fastai\"\"\"\n")
+    fps = _rate(manifest, frames) if of_video else None
+    rate = f'"fps: {fps:.6g}",' if fps else ""
+    text.write(f'# {_HEADER}\n# metadata,{rate}"exported_by: ""ocean-fastai"""\n')
     out = csv.writer(text, lineterminator="\n")
     for k in np.argsort(frames, kind="stable"):
         key = str(manifest["path"].iloc[k])
         for b in of.get(key, ()):
             pairs = sorted(((n, b[c]) for c,n in chances.items() if known_value(b[c])), key=lambda p: -p[1])
             second += bool(pairs) and pairs[0][0] != b["label"]
-            out.writerow([*_start(b["track"], names[k], frames[k], b), *_classes(b, pairs), *_tokens(b, further)])
+            tokens = _tokens(b, further)
+            bare += known_value(b.get("segmentation")) and not any(t.startswith("(poly)") for t in tokens)
+            out.writerow([*_start(b["track"], names[k], frames[k], b), *_classes(b, pairs), *tokens])
         for b in said.get(key, ()):
             w,h = b["x1"],b["y1"]
             poly = f"(poly) 0 0 0 {h!r} {w!r} {h!r} {w!r} 0 0 0"
@@ -222,8 +237,11 @@ def write(
     empty = len(manifest) - len(kept)
     rows += [(empty, f"{empty} of {len(manifest)} images have no box, so they are not in the file"),
              (second, f"{second} boxes have a class that isn't their likeliest: VIAME takes the likeliest"),
-             *lost_columns(manifest, ("path", "width", "height", "video", "frame", *(["time"] if (video != "").any() else []),
-                                      *target_keys(targets)), "images"),
+             (bare, f"{bare} boxes were changed since their polygons were read, or have a mask: these are not written"),
+             (silent, f"{silent} image labels `none` or `?class` are not written: VIAME only says what is there"),
+             (renumbered, f"{renumbered} tracks have names instead of numbers: their boxes are numbered one by one"),
+             *lost_columns(manifest, ("path", "width", "height", "frame", *(["video"] if of_video else []),
+                                      *(["time"] if fps else []), *target_keys(targets)), "images"),
              *lost_columns(boxes, {*skip - {"area", "crowd"}, *further}, "boxes")]
     return report_table(rows)
 
@@ -231,6 +249,14 @@ def _frames(manifest):
     "A frame's number for each image: as told, else counted"
     told = pd.to_numeric(manifest.get("frame", pd.Series(np.nan, manifest.index)), errors="coerce")
     return told.to_numpy(int) if told.notna().all() else np.arange(len(manifest))
+
+def _rate(manifest, frames):
+    "Frames a second, where numbers and times tell the same everywhere"
+    if "time" not in manifest: return None
+    times = pd.to_numeric(manifest["time"], errors="coerce").to_numpy(float)
+    later = times > 0
+    rates = frames[later]/times[later]
+    return float(np.median(rates)) if later.any() and np.ptp(rates) < .01*np.median(rates) else None
 
 def _tracks(boxes):
     "A track's number for each box: as told, else one of its own"
@@ -247,12 +273,13 @@ def _frame_labels(manifest, targets):
     out = []
     for row in said.assign(status=row_status(said)).to_dict("records"):
         w,h = sizes[row["path"]]
-        out += [{**row, "label": c, "x0": 0, "y0": 0, "x1": w, "y1": h} for c,there in (parse_cell(row["label"]) or {}).items() if there == 1]
+        out += [{**row, "label": c, "x0": 0, "y0": 0, "x1": w, "y1": h} for c,there in (parse_cell(row["label"])
+                                                                      or {}).items() if there == 1]
     return pd.DataFrame(out) if out else said[:0]
 
 def _start(track, name, frame, b):
     "The first nine cells of a row"
-    sure = b["detection_score"] if known_value(b.get("detection_score")) else b["score"] if known_value(b.get("score")) else 1.
+    sure = next((b[c] for c in ("detection_score", "score") if known_value(b.get(c))), 1.)
     length = b["length"] if known_value(b.get("length")) else -1
     return [track, name, frame, *(repr(b[k]) for k in ("x0", "y0", "x1", "y1")), repr(sure), length]
 
@@ -269,7 +296,8 @@ def _tokens(b, further):
         x,y,w,h = json.loads(b["bbox"])
         polys = json.loads(b["segmentation"])
         near = max(abs(p - q) for p,q in zip((x, y, x + w, y + h), (b["x0"], b["y0"], b["x1"], b["y1"]))) < 1
-        if near and isinstance(polys, list): out += ["(poly) " + " ".join(map(repr, p)) for p in polys if isinstance(p, list)]
+        if near and isinstance(polys, list):
+            out += ["(poly) " + " ".join(map(repr, p)) for p in polys if isinstance(p, list)]
     return [*out, f"(note) {b['note']}"] if known_value(b.get("note")) else out
 
 register(Format("viame", "a CSV file of boxes and tracks (VIAME, DIVE)", read, write, recognizes, None, labels))

@@ -214,7 +214,8 @@ def write(
         for name,place,file,size in zip(manifest["path"], places, files, sizes):
             for to in (temp/place, _label_file(temp, place)): to.parent.mkdir(parents=True, exist_ok=True)
             os.symlink(file, temp/place) if images == "link" else shutil.copyfile(file, temp/place)
-            _label_file(temp, place).write_text("".join(_yolo_lines(of.get(str(name), ()), size, names)), encoding="utf-8")
+            _label_file(temp, place).write_text("".join(_yolo_lines(of.get(str(name), ()), size, names)),
+                                                encoding="utf-8")
         for split,to in lists.items():
             (temp/to).write_text("".join(f"./{p}\n" for p,s in zip(places, splits) if s == split), encoding="utf-8")
         where = {{"valid": "val"}.get(s, s): to for s,to in lists.items()} or {"train": "images"}

@@ -118,11 +118,13 @@ def _data_commands(commands):
     arg("--to", dest="format", metavar="NAME",
         help="format to write: coco, yolo, voc, kili, labelstudio, ifdo, viame, biigle, csv (default: by the suffix)")
     arg("--format", dest="format", help=argparse.SUPPRESS)
-    arg("--from", dest="source_format", metavar="NAME", help="format to read (default: found out by looking into SOURCE)")
+    arg("--from", dest="source_format", metavar="NAME", help="format to read (default: found out by looking into "
+        "SOURCE)")
     arg("--source-format", dest="source_format", help=argparse.SUPPRESS)
     arg("--images", "--classes")
     arg("--target", help="column of image labels to write, given more than once for several (default: as SOURCE names)")
-    arg("--machine", metavar="keep|drop", help="what a model said: BIIGLE would take it for a person's, so say it there")
+    arg("--machine", metavar="keep|drop",
+        help="what a model said: BIIGLE would take it for a person's, so say it there")
     arg("--status", metavar="human|machine|verified", help="whose labels are where SOURCE doesn't tell")
 
 # %% ../../nbs/985_jobs.commands.ipynb #4be8be3b

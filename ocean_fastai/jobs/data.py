@@ -283,7 +283,8 @@ def convert(
     "Write annotations in another format. Raises `OceanError` for bad input, or an `out` that is taken."
     check_free(out)
     with writing(out):
-        report = convert_annotations(source, out, format, source_format, images, classes, target=target, machine=machine,
+        report = convert_annotations(source, out, format, source_format, images, classes, target=target,
+                                     machine=machine,
                                      status=status)
     for r in report.itertuples(): print(f"{r.step}: {r.what}")
     print(f"{source} is written as {out}")
