@@ -24,10 +24,13 @@ from ocean_fastai.data.augment import AlbumentationsTransform, aug_recipes, ocea
 from ocean_fastai.data.loaders import OceanDataLoaders
 from ocean_fastai.data.overlay import find_static_overlay, propose_crop
 from ocean_fastai.data.audit import audit_images, audit_report, plot_audit
-from ocean_fastai.formats.base import convert, known_formats, read_annotations
+from ocean_fastai.formats.base import known_formats
 from ocean_fastai.formats.coco import coco_images, is_coco, read_coco, write_coco
 from ocean_fastai.formats.yolo import read_yolo, write_yolo
 from ocean_fastai.formats.voc import read_voc
+from ocean_fastai.formats.interfaces import kili_interface, studio_config
+from ocean_fastai.formats.upload import upload_kili, upload_studio
+from ocean_fastai.formats.convert import convert, read_annotations, read_labels, write_annotations
 from ocean_fastai.train.losses import SummedLoss, class_weights, logit_shift, ocean_loss, pos_weights
 from ocean_fastai.train.metrics import (average_precision, balanced_accuracy, default_metrics, macro_f1,
     weighted_accuracy)

@@ -79,8 +79,9 @@ def target_columns(
     df:pd.DataFrame, # A manifest
     exclude:str|list|tuple=(), # Further columns that are none, such as the one that a split is made by
 )->list: # Names of columns, in the table's order
-    "The columns that could be a target: neither reserved, nor measurements, row numbers or `<target>_source`."
-    skip = {*RESERVED, *([exclude] if isinstance(exclude, str) else exclude), *(f"{c}_source" for c in df.columns)}
+    "The columns that could be a target: not reserved, no measurements, row numbers, nor `<target>_source` and its kin."
+    skip = {*RESERVED, *([exclude] if isinstance(exclude, str) else exclude)}
+    skip |= {f"{c}_{what}" for c in df.columns for what in ("source", "score", "annotator")}
     names = [c for c in df.columns if c not in skip and not str(c).startswith("Unnamed:")]
     return [c for c in names if not _is_measurement(df[c])]
 

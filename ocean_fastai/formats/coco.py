@@ -11,7 +11,6 @@ __all__ = ['is_coco', 'recognizes', 'coco_images', 'read', 'read_coco', 'write',
 import json
 import os
 import re
-from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +18,13 @@ import pandas as pd
 from fastcore.basics import listify
 
 from ..core import BoxError, atomic_path, canonical, few, renamed
-from ..data.locate import image_folders, locate_images
+from ..data.locate import locate_images
 from ..data.manifest import image_paths
 from ..data.boxes import BOX_COLUMNS, image_sizes
 from .base import (Format, annotation_tables, checked_to_write, decoded, entry, four_numbers,
                                        parsed,
     print_report, register, report_table, size_and_turn)
+from .labels import file_names, json_value, probabilities, targets_to_write, texts_of
 
 # %% ../../nbs/21_formats.coco.ipynb #f0210005
 def is_coco(
@@ -98,7 +98,8 @@ def read(
                                                           (im.get("width"), im.get("height")))
         places[im["id"]] = row["path"],turn
     names = [entry(c, "name", str, f"{path}: category {c['id']!r}") for c in categories]
-    boxes,round_polygon = [],0
+    classes_of = [canonical(n) for n in names]
+    boxes,round_polygon,odd = [],0,0
     numbered = [isinstance(a, dict) and a.get("id") for a in notes] == list(range(1, len(notes) + 1))
     for n,a in enumerate(notes, 1):
         i = a.get("id", n) if isinstance(a, dict) else n
@@ -108,15 +109,21 @@ def read(
         label = _looked_up(cats, a.get("category_id"), "category_id", where)["name"]
         box,kept = _box_of(a)
         round_polygon += "bbox" not in a and box[0] == box[0]
+        odd += a.get("prob") is not None and len(listify(a["prob"])) != len(names)
         if turn and box[2] > box[0] and box[3] > box[1]: box = turn.boxes([box])[0].tolist()
         boxes.append({"where": f"annotation {i!r}", "path": name, "label": label, "x0": box[0], "y0": box[1],
                       "x1": box[2], "y1": box[3],
                       "score": a.get("score"), "annotator": a.get("annotator"), "crowd": bool(a.get("iscrowd")),
-                      **({} if numbered else {"annotation_id": a.get("id")}), **kept, **_extras(a, _TAKEN)})
+                      **({} if numbered else {"annotation_id": a.get("id")}), **kept, **_track_and_chances(a,
+                                                                      classes_of),
+                      **_extras(a, _TAKEN)})
     rows.append((round_polygon, f"{round_polygon} polygons have no bbox: the box round them is taken"))
+    rows.append((odd, f"{odd} lists `prob` don't hold a number for each of {len(names)} categories, and are left out"))
     about = _about_file(data, classes, rows)
     manifest,boxes,report = annotation_tables(path, folder, table, boxes, names, classes, outside, rows)
     boxes.attrs["coco"] = about
+    if "status" in boxes: boxes["status"] = texts_of(boxes, "status")
+    if isinstance(about.get("targets"), list): manifest.attrs["targets"] = about["targets"]
     return manifest[["path", "width", "height",
                      *(c for c in manifest if c not in ("path", "width", "height"))]], boxes, report
 
@@ -134,7 +141,7 @@ def read_coco(
 
 # %% ../../nbs/21_formats.coco.ipynb #f0210013
 _TAKEN = {"id", "image_id", "category_id", "bbox", "area", "segmentation", "iscrowd", "where", "crowd", "annotation_id",
-          *BOX_COLUMNS}
+          "track", "track_id", "prob", *BOX_COLUMNS}
 
 def _by_id(entries, key, path):
     "Entries by their ids, and by the same ids written otherwise (1, 1.0, \"1\") where that is unambiguous"
@@ -175,6 +182,13 @@ def _box_of(note):
     if isinstance(area, (int, float)) and abs(area - w*h) > 1e-6*max(1, abs(area)): kept["area"] = area
     return [x, y, x + w, y + h],kept | ({"bbox": json.dumps([x, y, w, h])} if kept or note.get("keypoints") else {})
 
+def _track_and_chances(note, names):
+    "The track of an annotation, and the probability of each class, in columns of the boxes"
+    out,prob = {},note.get("prob")
+    if note.get("track_id") is not None: out["track"] = note["track_id"]
+    if isinstance(prob, list) and len(prob) == len(names): out |= {f"p_{n}": p for n,p in zip(names, prob)}
+    return out
+
 def _about_file(data, classes, rows):
     "What a COCO file says of itself: info, licences, categories, and the like"
     about = {k: v for k,v in data.items() if k not in ("images", "annotations", "categories")}
@@ -193,16 +207,20 @@ def write(
     boxes:pd.DataFrame, # Their boxes
     path, # The JSON file to write
     classes:list|tuple|None=None, # Categories in this order; by default those of the file read, else the boxes' classes
+    target:str|list|None=None, # Columns that are image labels; by default those that a reader found
     images:str|Path|None=None, # Folder that `file_name`s start from; by default the file's, or `images` beside it
 )->pd.DataFrame: # Report
     "Write images and boxes as COCO. Raises `BoxError`, or `ImageError` where a size can't be had."
     about,path = boxes.attrs.get("coco") or {},Path(path)
     checked,names,rows = checked_to_write(manifest, boxes, classes)
     old = {canonical(c["name"]): c for c in about.get("categories", ())}
-    if classes is None: names = [*old, *(c for c in names if c not in old)]
+    if classes is None:
+        names = list(dict.fromkeys([*old, *names, *(c[2:] for c in probabilities(checked)
+                                                    if checked[c].notna().any())]))
     cats = _categories(names, old)
     listed,image_ids = _images_to_write(manifest, path, images, rows)
     notes = _notes_to_write(checked, manifest, image_ids, dict(zip(names, (c["id"] for c in cats))), rows)
+    if targets := targets_to_write(manifest, target): about = {**about, "targets": targets}
     data = {**about, "images": listed, "annotations": notes, "categories": cats}
     with atomic_path(path) as temp: temp.write_text(json.dumps(data, ensure_ascii=False, default=str), encoding="utf-8")
     return report_table(rows)
@@ -215,7 +233,7 @@ def write_coco(
     images:str|Path|None=None, # Folder that `file_name`s start from; by default the file's, or `images` beside it
 )->Path: # The same
     "Write images and boxes as COCO; prints what COCO can't carry. Raises `BoxError`, `ImageError`."
-    print_report(write(manifest, boxes, path, classes, images))
+    print_report(write(manifest, boxes, path, classes, images=images))
     return Path(path)
 
 # %% ../../nbs/21_formats.coco.ipynb #f0210019
@@ -239,32 +257,9 @@ def _ids(table, column, rows):
                      f"some of {len(ids)} cells of `{column}` are empty or repeated, so all are numbered anew"))
     return list(range(1, len(table) + 1))
 
-def _file_names(files, path, images, rows):
-    "The images' names in the file: below a folder where the reader looks, else relative, else absolute"
-    home = os.path.dirname(os.path.abspath(path))
-    roots = [os.path.abspath(images)] if images is not None else [home] + [f for f in image_folders(path)
-                                                                           if f not in (home, os.path.dirname(home))]
-    for root in roots:
-        if all(f.is_relative_to(root) for f in files): return [f.relative_to(root).as_posix() for f in files]
-    root = Path(roots[0])
-    near = [f.anchor == root.anchor and len(Path(os.path.commonpath([root, f])).parts) > 1 for f in files]
-    n = near.count(False)
-    rows.append((n, f"{n} of {len(files)} images share no folder with {path}, so their paths are absolute"))
-    return [Path(os.path.relpath(f, root)).as_posix() if n else str(f) for f,n in zip(files, near)]
-
-def _value(cell):
-    "A cell as JSON has it; None for an empty one, or one that JSON can't hold"
-    if isinstance(cell, np.generic): cell = cell.item()
-    if isinstance(cell, str):
-        try: return json.loads(cell) if cell[:1] in ("[", "{") else cell or None
-        except ValueError: return cell
-    if isinstance(cell, (int, list, dict)): return cell
-    if isinstance(cell, float): return cell if isfinite(cell) else None
-    return str(cell) if pd.api.types.is_scalar(cell) and not pd.isna(cell) else None
-
 def _further(row, taken):
     "The further columns of an image or box that hold something"
-    return {str(k): v for k,cell in row.items() if k not in taken and (v := _value(cell)) is not None}
+    return {str(k): v for k,cell in row.items() if k not in taken and (v := json_value(cell)) is not None}
 
 def _unwritten(table, taken, rows, what):
     "Note the columns of arrays and the like, which JSON can't hold"
@@ -275,7 +270,7 @@ def _unwritten(table, taken, rows, what):
 def _images_to_write(manifest, path, images, rows):
     "The list of images, and the id of each path"
     ids = _ids(manifest, "image_id", rows)
-    names = _file_names(image_paths(manifest), path, images, rows)
+    names = file_names(image_paths(manifest), path, images, rows)
     _unwritten(manifest, _IMAGE_KEYS, rows, "images")
     listed = [{"id": i, "file_name": name, "width": int(w), "height": int(h), **_further(row, _IMAGE_KEYS)}
               for i,name,(w,h),row in zip(ids, names, image_sizes(manifest), manifest.to_dict("records"))]
@@ -287,16 +282,25 @@ def _notes_to_write(boxes, manifest, image_ids, category_ids, rows):
     sizes = {}
     if "bbox" in boxes: sizes = dict(zip(manifest["path"].astype(str), image_sizes(manifest).tolist()))
     _unwritten(boxes, _TAKEN, rows, "boxes")
-    notes,changed,taken = [],0,_TAKEN - {"score", "annotator"}
+    chances = [(f"p_{name}", f"p_{name}" in boxes) for name in category_ids]
+    notes,changed,taken = [],0,(_TAKEN | set(probabilities(boxes))) - {"score", "annotator"}
     for i,b in zip(ids, boxes.to_dict("records")):
         bbox,shape,moved = _shape(b, sizes.get(b["path"]))
         changed += moved
         note = {"id": i, "image_id": image_ids[b["path"]], "category_id": category_ids[b["label"]], "bbox": bbox,
-                "area": bbox[2]*bbox[3], "iscrowd": int(b.get("crowd") is True), **shape}
+                "area": bbox[2]*bbox[3], "iscrowd": int(b.get("crowd") is True), **shape, **_track_and_prob(b, chances)}
         notes.append(note | _further(b, taken | {"keypoints"} if moved else taken))
     what = "boxes were changed since they were read, so their polygons, areas and keypoints are not written"
     rows.append((changed, f"{changed} {what}"))
     return notes
+
+def _track_and_prob(box, chances):
+    "The number of the track that a box belongs to, and the probability of every category, where these are known"
+    out,track = {},json_value(box.get("track"))
+    if track is not None: out["track_id"] = int(track) if isinstance(track, float) and track.is_integer() else track
+    prob = [json_value(box[c]) if there else None for c,there in chances]
+    if any(p is not None for p in prob): out["prob"] = [0. if p is None else p for p in prob]
+    return out
 
 def _shape(box, size):
     "The box as x, y, width, height; polygons and area, which hold while the box is as read; and whether it isn't"
@@ -308,7 +312,7 @@ def _shape(box, size):
     before = x,y,x + w,y + h
     off = [abs(min(max(p, 0), end) - min(max(q, 0), end)) for p,q,end in zip(before, xyxy, (*size, *size))]
     if max(off) > 1e-6: return now,{},True
-    kept = {k: _value(box.get(k)) for k in ("segmentation", "area")}
+    kept = {k: json_value(box.get(k)) for k in ("segmentation", "area")}
     as_read = max(abs(p - q) for p,q in zip(before, xyxy)) < 1e-6
     return old if as_read else now,{k: v for k,v in kept.items() if v is not None},False
 

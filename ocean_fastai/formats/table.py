@@ -43,6 +43,7 @@ def write(
     boxes:pd.DataFrame, # Their boxes
     path, # A file that ends in .csv or .parquet
     classes:list|tuple|None=None, # Classes allowed; by default `boxes.attrs["classes"]`, else those of the boxes
+    target:str|list|None=None, # Columns of image labels, which the table has no place for: the report says so
 )->pd.DataFrame: # Report
     "Write a table of boxes. Raises `BoxError`."
     boxes,_,rows = checked_to_write(manifest, boxes, classes)

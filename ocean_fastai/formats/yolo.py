@@ -25,6 +25,7 @@ from ..data.boxes import image_sizes
 from ocean_fastai.formats.base import (Format, annotation_tables, checked_to_write, decoded, entry, lost_columns,
                                        parsed, print_report,
     register, report_table)
+from .labels import by_image
 
 # %% ../../nbs/22_formats.yolo.ipynb #f0220006
 def _data_file(path):
@@ -196,6 +197,7 @@ def write(
     boxes:pd.DataFrame, # Their boxes
     folder, # Must not exist, or be empty
     classes:list|tuple|None=None, # Classes in this order; by default those in `boxes.attrs`, else in the boxes, sorted
+    target:str|list|None=None, # Columns of image labels, which YOLO has no place for: the report says so
     images:str="copy", # "copy" the images, or "link" to them
 )->pd.DataFrame: # Report
     "Write images and boxes as a YOLO data set. Raises `OceanError` if the folder is taken, `BoxError`, `ImageError`."
@@ -204,7 +206,7 @@ def write(
     places,files,sizes = _yolo_places(manifest),image_paths(manifest),image_sizes(manifest)
     if absent := [f for f in files if not f.is_file()]:
         raise BoxError(f"{few(absent)}: {len(absent)} images aren't there, so they can't be written")
-    of = dict(tuple(boxes.groupby("path")))
+    of = by_image(boxes)
     splits = split_parts(manifest)
     lists = {} if None in splits else {s: f"{s}.txt" for s in ("train", "valid", "test") if s in splits}
     if "split" in manifest and not lists: rows += lost_columns(manifest[["split"]], (), "images")
@@ -212,7 +214,8 @@ def write(
         for name,place,file,size in zip(manifest["path"], places, files, sizes):
             for to in (temp/place, _label_file(temp, place)): to.parent.mkdir(parents=True, exist_ok=True)
             os.symlink(file, temp/place) if images == "link" else shutil.copyfile(file, temp/place)
-            _label_file(temp, place).write_text("".join(_yolo_lines(of.get(str(name)), size, names)), encoding="utf-8")
+            _label_file(temp, place).write_text("".join(_yolo_lines(of.get(str(name), ()), size, names)),
+                                                encoding="utf-8")
         for split,to in lists.items():
             (temp/to).write_text("".join(f"./{p}\n" for p,s in zip(places, splits) if s == split), encoding="utf-8")
         where = {{"valid": "val"}.get(s, s): to for s,to in lists.items()} or {"train": "images"}
@@ -230,7 +233,7 @@ def write_yolo(
     images:str="copy", # "copy" the images, or "link" to them
 )->Path: # The folder
     "Write images and boxes as a YOLO data set; prints what YOLO can't carry. Raises `OceanError`."
-    print_report(write(manifest, boxes, folder, classes, images))
+    print_report(write(manifest, boxes, folder, classes, images=images))
     return Path(folder)
 
 def _yolo_places(manifest):
@@ -246,7 +249,7 @@ def _yolo_places(manifest):
 
 def _yolo_lines(boxes, size, names):
     "The lines of a label file"
-    for b in () if boxes is None else boxes.to_dict("records"):
+    for b in boxes:
         (x0,x1),(y0,y1) = ((b[lo]/n, b[hi]/n) for lo,hi,n in zip(("x0", "y0"), ("x1", "y1"), map(float, size)))
         numbers = [(x0 + x1)/2, (y0 + y1)/2, x1 - x0, y1 - y0] + [b["score"]]*(b["score"] == b["score"])
         yield " ".join([str(names.index(b["label"])), *map(repr, numbers)]) + "\n"
