@@ -23,6 +23,7 @@ from ocean_fastai.data.splits import load_split, save_split, split_frames, split
 from ocean_fastai.data.augment import AlbumentationsTransform, aug_recipes, ocean_augs, show_augs
 from ocean_fastai.data.loaders import OceanDataLoaders
 from ocean_fastai.data.overlay import find_static_overlay
+from ocean_fastai.data.meta import match_track, read_meta, read_track
 from ocean_fastai.formats.base import convert, known_formats, read_annotations
 from ocean_fastai.formats.coco import coco_images, is_coco, read_coco, write_coco
 from ocean_fastai.formats.yolo import read_yolo, write_yolo
@@ -56,6 +57,15 @@ from ocean_fastai.evaluate.reliability import plot_reliability, plot_risk_covera
 from ocean_fastai.evaluate.compare import compare, compare_preds, plot_comparison
 from ocean_fastai.evaluate.thresholds import choose_thresholds, cooccurrence, plot_cooccurrence
 from ocean_fastai.annotate.pseudo import pseudo_label
+from ocean_fastai.transect.track import leg_overlap, plot_transects, transects
+from ocean_fastai.transect.footprint import (Camera, footprint, locate_boxes, pixel_to_sea,
+    plot_footprint, read_camera, sea_to_pixel)
+from ocean_fastai.transect.horizon import check_tilt, find_horizon
+from ocean_fastai.transect.detection import detection_function, detection_models, plot_detection
+from ocean_fastai.transect.observers import two_observers
+from ocean_fastai.transect.rates import held_out_rates
+from ocean_fastai.transect.density import density, plot_density
+from ocean_fastai.transect.distance import write_distance_tables
 
 _OLD_NAMES = {"SEED": "core:SEED", "VOCABS": "core:STANDARD_CLASSES", "class_colours": "core:class_colors",
     "recipes": "data.augment:aug_recipes", "formats": "formats.base:known_formats",
