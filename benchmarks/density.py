@@ -1,8 +1,8 @@
 """How often the 95 % intervals of `density` hold the truth, and its bias, over simulated surveys.
 
-A survey is 16 legs (or `--legs`) of 8 to 15 km with a strip of 80 m to each side. Things lie in patches: each leg's own density is drawn from a gamma
+A survey is 16 legs (or `--legs`) of 8 to 15 km with a strip of 100 m to each side. Things lie in patches: each leg's own density is drawn from a gamma
 distribution (mean 30 a km2, coefficient of variation 0.5), their number is Poisson. A detector finds them with a half-normal chance of the distance
-(sigma 45 m, large ones 70 m) times 0.9 on the line; false detections are Poisson, 2 a km2 (about a tenth of all detections).
+(sigma 40 m, large ones 60 m) times 0.9 on the line; false detections are Poisson, 2 a km2 (about a tenth of all detections).
 
     rates      recall and false detections by size and distance from another such voyage at 40 things a km2, its legs resampled as groups
     distances  a detection function of the survey's own distances with size as covariate; g(0) by a person as second observer, who looked
@@ -24,7 +24,7 @@ from ocean_fastai.transect.detection import detection_function
 from ocean_fastai.transect.observers import two_observers
 from ocean_fastai.transect.rates import held_out_rates
 
-WIDTH, FALSE, SHAPE = 80, 2, 4
+WIDTH, FALSE, SHAPE = 100, 2, 4
 SIZES, BREAKS = (.4, .7, 1.5), [1.]
 
 
@@ -37,7 +37,7 @@ def sail(rng, n_legs, per_km2):
     out = pd.DataFrame({"leg": np.concatenate([np.repeat(legs["leg"], lie), np.repeat(legs["leg"], false)]),
         "size_m": np.concatenate([rng.choice(SIZES, n), rng.choice(SIZES[:2], m)]), "true": np.arange(n + m) < n,
         "across_m": rng.uniform(-WIDTH, WIDTH, n + m)})
-    fall = np.exp(-out["across_m"]**2/2/np.where(out["size_m"] > 1, 70, 45)**2)
+    fall = np.exp(-out["across_m"]**2/2/np.where(out["size_m"] > 1, 60, 40)**2)
     out["found"] = ~out["true"] | (rng.random(n + m) < .9*fall)
     out["human"] = out["true"] & (rng.random(n + m) < .85*fall**.5)
     return legs, out, area.sum()
@@ -51,7 +51,7 @@ def one(seed, args):
     options = dict(width_m=WIDTH, size_breaks_m=BREAKS, n_boot=args.n_boot, seed=seed)
     if args.way == "rates":
         _, held, area = sail(rng, 16, 40)
-        rates = held_out_rates(held.assign(group=held["leg"]), BREAKS, [20, 40, 60], searched_km2=area)
+        rates = held_out_rates(held.assign(group=held["leg"]), BREAKS, [20, 40, 60, 80], searched_km2=area)
         return density(found, legs, rates=rates, **options).summary
     checked = found.iloc[rng.permutation(len(found))[:300]]
     rates = held_out_rates(checked, BREAKS, [40])

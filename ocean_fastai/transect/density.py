@@ -19,7 +19,7 @@ from scipy.stats import t as student
 from ..core import SEED, OceanError, few
 from ..data.manifest import cell_texts
 from ..evaluate.bootstrap import interval_notes, resampled_groups
-from .detection import DetectionFunction, average_probability, refit, strip_probability
+from .detection import DetectionFunction, Refits, average_probability
 from .observers import TwoObservers, line_probability
 from .rates import Rates, size_class, size_classes
 
@@ -50,11 +50,12 @@ class _Survey(NamedTuple):
     strata:list # Names of the strata
     table:pd.DataFrame # The detections
     rates:Rates|None
-    fit:DetectionFunction|None
+    fit:Refits|None
+    cell_kind:np.ndarray # Size class of each cell of the rates, a number
     g0:"float|tuple|TwoObservers|None"
     def of_cells(self, values, kind):
         "The sum of values of the rates' cells over those of a size class."
-        return values[..., self.rates.cells["size_class"].to_numpy(object) == self.kinds[kind]].sum(-1)
+        return values[..., self.cell_kind == kind].sum(-1)
 
 def _on_the_line(s, rng, b):
     "g(0) of each detection, or one for all; of resample b if there is a source of draws."
@@ -73,11 +74,11 @@ def _things(s, times, rng=None, b=0, refits=False):
         of_cell,right,false = s.rates.draw(rng)
         worth,precision = of_cell[s.rates.of],right[s.rates.of]
     if s.fit is not None:
-        fit = s.fit
-        if refits or s.rates is not None: fit = refit(fit, m*precision)
-        if rng is not None and not refits and len(fit.params):
-            fit = fit._replace(params=rng.multivariate_normal(fit.params, fit.covariance, method="eigh"))
-        worth = 1/strip_probability(fit)
+        params = s.fit.fit.params
+        if refits or s.rates is not None: params = s.fit.params(m*precision)
+        if rng is not None and not refits and len(params):
+            params = rng.multivariate_normal(params, s.fit.fit.covariance, method="eigh")
+        worth = 1/s.fit.probability(params)
     n = len(s.area)*len(s.kinds)
     out = np.bincount(s.leg*len(s.kinds) + s.kind, m*precision*worth/_on_the_line(s, rng, b), n)
     out = out.reshape(len(s.area), len(s.kinds))
@@ -128,8 +129,9 @@ def _survey(found, legs, strip, sides, size_breaks_m, rates, detection, g0, stra
     area = moved["length_m"].to_numpy(float)/1000*(width - left)/1000*sides
     held = None if rates is None else Rates(rates, sizes, across[keep], strip)
     if detection is not None: _check_fit(detection, keep, strip, held)
-    s = _Survey(at[keep], pd.Index(kinds).get_indexer(sizes), area, number, kinds, list(names), table, held, detection,
-                g0)
+    cell_kind = np.zeros(0, int) if held is None else pd.Index(kinds).get_indexer(held.cells["size_class"])
+    s = _Survey(at[keep], pd.Index(kinds).get_indexer(sizes), area, number, kinds, list(names), table, held,
+                None if detection is None else Refits(detection), cell_kind, g0)
     return s,moved,{"outside the strip or without a place": int((~inside).sum()),
                     "of no leg": int((inside & (at < 0)).sum())}
 
@@ -235,7 +237,7 @@ def _row(s, share, pool, per_leg, drawn, variance):
 def _none_found(s, pool):
     "Upper 95 % limit of the number of things where none was found: that of a Poisson count of 0, over their chance."
     chance = float(np.mean(_on_the_line(s, None, 0))) if len(s.leg) or not isinstance(s.g0, TwoObservers) else 1.
-    if s.fit is not None: chance *= average_probability(s.fit)[0]
+    if s.fit is not None: chance *= average_probability(s.fit.fit)[0]
     if s.rates is not None:
         worth = s.rates.draw()[0]
         share = sum(s.of_cells(s.rates.share, k) for k in pool)
