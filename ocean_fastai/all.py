@@ -66,6 +66,8 @@ from ocean_fastai.transect.observers import two_observers
 from ocean_fastai.transect.rates import held_out_rates
 from ocean_fastai.transect.density import density, plot_density
 from ocean_fastai.transect.distance import write_distance_tables
+from ocean_fastai.transect.link import link_objects, one_each
+from ocean_fastai.transect.map import grid_density, map_report, plot_map, write_geojson
 
 _OLD_NAMES = {"SEED": "core:SEED", "VOCABS": "core:STANDARD_CLASSES", "class_colours": "core:class_colors",
     "recipes": "data.augment:aug_recipes", "formats": "formats.base:known_formats",
