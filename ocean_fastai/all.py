@@ -25,6 +25,7 @@ from ocean_fastai.data.loaders import OceanDataLoaders
 from ocean_fastai.data.overlay import find_static_overlay, propose_crop
 from ocean_fastai.data.audit import audit_images, audit_report, plot_audit
 from ocean_fastai.formats.base import known_formats
+from ocean_fastai.data.meta import match_track, read_meta, read_track
 from ocean_fastai.formats.coco import coco_images, is_coco, read_coco, write_coco
 from ocean_fastai.formats.yolo import read_yolo, write_yolo
 from ocean_fastai.formats.voc import read_voc
@@ -60,6 +61,17 @@ from ocean_fastai.evaluate.reliability import plot_reliability, plot_risk_covera
 from ocean_fastai.evaluate.compare import compare, compare_preds, plot_comparison
 from ocean_fastai.evaluate.thresholds import choose_thresholds, cooccurrence, plot_cooccurrence
 from ocean_fastai.annotate.pseudo import pseudo_label
+from ocean_fastai.transect.track import leg_overlap, plot_transects, transects
+from ocean_fastai.transect.footprint import (Camera, footprint, locate_boxes, pixel_to_sea,
+    plot_footprint, read_camera, sea_to_pixel)
+from ocean_fastai.transect.horizon import check_tilt, find_horizon
+from ocean_fastai.transect.detection import detection_function, detection_models, plot_detection
+from ocean_fastai.transect.observers import two_observers
+from ocean_fastai.transect.rates import held_out_rates
+from ocean_fastai.transect.density import density, plot_density
+from ocean_fastai.transect.distance import write_distance_tables
+from ocean_fastai.transect.link import link_objects, one_each
+from ocean_fastai.transect.map import grid_density, map_report, plot_map, write_geojson
 
 _OLD_NAMES = {"SEED": "core:SEED", "VOCABS": "core:STANDARD_CLASSES", "class_colours": "core:class_colors",
     "recipes": "data.augment:aug_recipes", "formats": "formats.base:known_formats",
