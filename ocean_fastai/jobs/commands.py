@@ -16,7 +16,7 @@ from ..core import SEED
 # %% ../../nbs/985_jobs.commands.ipynb #1d6537ad
 _GROUPS = {"first look": ("demo",), "data": ("synth", "split", "convert"), "train": ("train", "compare"),
            "use": ("predict", "embed", "localize", "pseudo-label", "export"),
-           "judge": ("evaluate", "score", "calibrate")}
+           "judge": ("evaluate", "robustness", "score", "calibrate")}
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     "Shows defaults and the commands in their groups, and leaves examples as they are written"
@@ -33,6 +33,11 @@ class _Parser(argparse.ArgumentParser):
 def _names(text):
     "`a,b` as a list."
     return [name.strip() for name in text.split(",") if name.strip()]
+
+def _numbers(text):
+    "`1,3` as a list of whole numbers."
+    try: return [int(name) for name in _names(text)]
+    except ValueError: raise argparse.ArgumentTypeError(f"{text!r}: give whole numbers, as 1,3,5") from None
 
 # %% ../../nbs/985_jobs.commands.ipynb #1d6537ae
 _IMAGES = "a folder, glob, manifest, COCO file (its images), image or video; of images, folders and globs several"
@@ -234,12 +239,27 @@ def _use_commands(commands):
 
 # %% ../../nbs/985_jobs.commands.ipynb #7fc597d5
 def _judge_commands(commands):
-    "The commands `evaluate`, `score` and `calibrate`."
+    "The commands `evaluate`, `robustness`, `score` and `calibrate`."
     arg = _command(commands, "evaluate", "predict labelled images and say how good that is",
                    ["floor-model/bundle other-cruise.csv --out other-cruise"])
     arg("bundle", "data")
     arg("--out", required=True, metavar="DIR", help="folder to make: predictions.csv, metrics.json, report.html, ...")
     arg("--target", "--images", "--groups", "--bs", "--num-workers", "--device")
+    arg = _command(commands, "robustness", "score a model under corruptions: blur, noise, compression, water, tilt, ...", [
+        "floor-model/bundle other-cruise.csv --out robustness",
+        "floor-model/bundle other-cruise.csv --baseline old-model/bundle --severities 1,3,5 --out robustness",
+        "floor-model/bundle other-cruise.csv --corruptions water,rov_frame --out robustness --resume"])
+    arg("bundle", "data")
+    arg("--out", required=True, metavar="DIR", help="folder to make: robustness.csv, corruption_errors.csv, "
+        "predictions.csv, report.html, run.json")
+    arg("--baseline", metavar="BUNDLE", help="a model of the same task that corruption errors are relative to")
+    arg("--corruptions", type=_names, metavar="A,B", help="corruptions or families of them: resolution, compression, "
+        "optics, water, viewpoint, vehicle, or jpeg, water_II, ... (default: all)")
+    arg("--severities", type=_numbers, metavar="1,3,5", help="from 1, the mildest, to 5 (default: all five)")
+    arg("--n", type=int, metavar="N", default=200, help="images at most, chosen at random")
+    arg("--metric", metavar="NAME", help="accuracy, balanced_accuracy, macro_f1 or mean_average_precision (default: "
+        "the first, for several labels an image the last)")
+    arg("--target", "--images", "--groups", "--seed", "--bs", "--num-workers", "--device", "--resume")
     arg = _command(commands, "score", "judge boxes against true ones, beside a box in the middle of each image", [
         "found/boxes.csv debris/annotations.json --out judged",
         "found/boxes.csv truth.csv --classes plastic --out judged"])
