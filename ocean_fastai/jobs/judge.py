@@ -25,7 +25,7 @@ from ..data.sources import manifest_from_csv
 from ..data.splits import save_split, split_hash
 from ..evaluate.boxes import boxes_report, wsol_scores
 from ..evaluate.calibration import calibrate as fit_calibration
-from ..evaluate.compare import check_metric, planned, plot_comparison, shareimages_to_judge
+from ..evaluate.compare import check_metric, planned, plot_comparison, share_to_judge
 from ..evaluate.compare import compare as compare_runs
 from ..evaluate.report import figure_of
 from ..formats.coco import is_coco, read_coco
@@ -119,7 +119,7 @@ def compare(
         if not o.get("init"): check_network(o.get("arch", "resnet34"), o["weights"], own, o.get("bs", bs))
     with writing(run),bars():
         with begun(run, note):
-            df,note = parted(run, note, df, targets, options | {"test": shareimages_to_judge(df, groups, test)})
+            df,note = parted(run, note, df, targets, options | {"test": share_to_judge(df, groups, test)})
             if not (run/"split.csv").exists(): save_split(df, run/"split.csv", targets)
             note = save_note(run, note, split_hash=split_hash(df, targets))
         table = compare_runs(df, plans, targets if len(targets) > 1 else targets[0], seeds, baseline, metric,
