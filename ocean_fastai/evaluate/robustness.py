@@ -23,6 +23,7 @@ from ..data.manifest import cell_texts
 from .bootstrap import class_mean, images_judged, interval_notes, interval_of, interval_text
 from .report import figure_of
 from .scores import bootstrap_scores, match_truth, targets_of
+from ..infer.bundle import Bundle
 from ..infer.corrupted import checked_models, corrupted_predictions
 from ..pages import save_page
 
@@ -186,7 +187,7 @@ def robustness(
     df:pd.DataFrame, # A manifest with the target's column: images that trained nothing
     corruptions:str|list|tuple|None=None, # Names of `CORRUPTIONS` or of families of them; None for all
     severities:int|list|tuple=(1, 2, 3, 4, 5), # Whole numbers from 1 to 5
-    baseline=None, # What corruption errors are relative to: a name in `model`, or a further bundle or learner
+    baseline:str|Bundle|None=None, # What errors are relative to: a name in `model`, or a further bundle or learner
     target:str|None=None, # Target to judge; by default all that the manifest has
     metric:str|None=None, # By default accuracy, for several classes an image mean_average_precision
     groups:str|None="auto", # Column resampled as a whole; as in `classification_scores`

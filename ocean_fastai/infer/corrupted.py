@@ -30,7 +30,7 @@ from ..train.models import evaluating, weights_fingerprint
 # %% ../../nbs/455_infer.corrupted.ipynb #45500006
 def checked_models(
     model, # A bundle, a learner made by `ocean_learner`, or {name: one of them}
-    baseline=None, # The name of one of them, or a further one, which is called baseline
+    baseline:str|Bundle|None=None, # The name of one of them, or a further one, which is called baseline
 )->tuple: # {name: bundle}, and the baseline's name or None
     "Models as bundles that answer every image. Raises `OceanError` for anything else."
     models = dict(model) if isinstance(model, dict) else {"model": model}
