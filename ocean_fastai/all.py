@@ -20,7 +20,10 @@ from ocean_fastai.data.manifest import (check_manifest, classes_of, image_paths,
 from ocean_fastai.data.sources import manifest_from_csv, manifest_from_folder
 from ocean_fastai.data.boxes import boxes_to_labels, check_boxes, draw_boxes, show_boxes
 from ocean_fastai.data.splits import load_split, save_split, split_frames, split_hash
-from ocean_fastai.data.augment import AlbumentationsTransform, aug_recipes, ocean_augs, show_augs
+from ocean_fastai.data.augment import (AlbumentationsTransform, FillOverlay, ROVFrame, WaterOptics, aug_recipes,
+    ocean_augs, show_augs)
+from ocean_fastai.data.enhance import ENHANCEMENTS, Enhance, enhance
+from ocean_fastai.data.corrupt import corrupt, corruption_table, show_corruptions
 from ocean_fastai.data.loaders import OceanDataLoaders
 from ocean_fastai.data.overlay import find_static_overlay, propose_crop
 from ocean_fastai.data.audit import audit_images, audit_report, plot_audit
@@ -42,6 +45,7 @@ from ocean_fastai.train.tracking import wandb_tracking
 from ocean_fastai.infer.bundle import Bundle, load_bundle, save_bundle
 from ocean_fastai.infer.items import list_items
 from ocean_fastai.infer.predict import load_predictions, predict_table
+from ocean_fastai.infer.corrupted import corrupted_predictions
 from ocean_fastai.infer.embeddings import embedding_matrix, load_embeddings, save_embeddings
 from ocean_fastai.infer.embed import embed
 from ocean_fastai.infer.probe import fit_probe
@@ -59,6 +63,7 @@ from ocean_fastai.evaluate.calibration import (abstain_threshold, apply_temperat
     classwise_ece, ece_interval, expected_calibration_error, fit_temperature, risk_coverage)
 from ocean_fastai.evaluate.reliability import plot_reliability, plot_risk_coverage
 from ocean_fastai.evaluate.compare import compare, compare_preds, plot_comparison
+from ocean_fastai.evaluate.robustness import plot_robustness, robustness, robustness_report, robustness_scores
 from ocean_fastai.evaluate.thresholds import choose_thresholds, cooccurrence, plot_cooccurrence
 from ocean_fastai.annotate.pseudo import pseudo_label
 from ocean_fastai.transect.track import leg_overlap, plot_transects, transects

@@ -57,7 +57,7 @@ def _warner(name):
         shown.add(str(message))
     return show
 
-_RESUMED = ("synth", "train", "compare", "predict", "localize")
+_RESUMED = ("synth", "train", "compare", "predict", "localize", "robustness")
 
 @_patient()
 def main(

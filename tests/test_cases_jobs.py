@@ -47,7 +47,7 @@ def test_evaluate_without_an_image_that_can_be_read(tiny, tiny_bundle, tmp_path)
 
 TWO = ["--target", "floor", "--arch", "test_resnet", "--arch", "mobilenetv2_035", "--seeds", "1", *TINY[4:]]
 COMMANDS = {"train": ["TABLE", *TINY], "compare": ["TABLE", *TWO], "split": ["TABLE", "--target", "floor"], "predict": ["BUNDLE", "TABLE"], "localize": ["BUNDLE", "TABLE"],
-            "evaluate": ["BUNDLE", "TABLE"], "calibrate": ["BUNDLE", "TABLE"], "pseudo-label": ["BUNDLE", "TABLE"], "score": ["TABLE", "TABLE"], "convert": ["TABLE", "--format", "yolo"]}
+            "evaluate": ["BUNDLE", "TABLE"], "calibrate": ["BUNDLE", "TABLE"], "pseudo-label": ["BUNDLE", "TABLE"], "robustness": ["BUNDLE", "TABLE"], "score": ["TABLE", "TABLE"], "convert": ["TABLE", "--format", "yolo"]}
 FILES = {"split": "out.csv", "predict": "out.csv", "pseudo-label": "out.csv"}
 
 def leaves_nothing(command, table, bundle, tmp_path):

@@ -6,7 +6,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/data.augment.html.md"""
 
 # %% auto #0
 __all__ = ['LEVELS', 'recipes', 'checked_aug', 'augment', 'AlbumentationsTransform', 'aug_recipes', 'ocean_augs', 'variants',
-           'show_augs']
+           'show_augs', 'WaterOptics', 'ROVFrame', 'FillOverlay']
 
 # %% ../../nbs/14_data.augment.ipynb #48a0f08d
 import os
@@ -24,6 +24,7 @@ from PIL import Image
 
 from ..core import SEED, AugmentError, old_name
 from ..images import open_image
+from ..optics import JERLOV, apply_water, attenuation, veil_color
 
 # %% ../../nbs/14_data.augment.ipynb #1e6caa1c
 def checked_aug(
@@ -148,3 +149,136 @@ def show_augs(
     shown = [(image, "original"), *((im, None) for im in variants(image, aug, n, seed))]
     for ax,(im,title) in zip(axs, shown): show_image(im, ctx=ax, title=title)
     return axs
+
+# %% ../../nbs/14_data.augment.ipynb #14b00002
+def _spread(name, value, least=0.):
+    "A number or a pair as lowest and highest. Raises `AugmentError`."
+    try: low,high = np.broadcast_to(np.float64(value), 2)
+    except (TypeError, ValueError): low,high = np.nan,np.nan
+    if not least <= low <= high < np.inf:
+        raise AugmentError(f"{name}={value!r}: give a number or (lowest, highest), from {least:g}")
+    return float(low),float(high)
+
+def _picture(image, aug):
+    "`image`, if it is one that a transform of this module can change. Raises `AugmentError`."
+    if image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3: return image
+    raise AugmentError(f"{type(aug).__name__}: takes height x width x 3 bytes, "
+                       f"not {image.dtype} of shape {image.shape}")
+
+_ROWS = 48 # Of the coarse map of ranges, at most
+
+class WaterOptics(A.ImageOnlyTransform):
+    "Water between camera and scene, of a random type, range and depth. Raises `AugmentError`, `OceanError`."
+    def __init__(self,
+        water_types:str|list|tuple=("I", "II", "III", "1C", "3C", "5C"), # One or several of `JERLOV`
+        range_m:float|tuple|np.ndarray=(.5, 4.), # Meters: a number, (least, most), or height x width, stretched to fit
+        ramp:float|tuple=(1., 3.), # How many times as far the top row is as the bottom row: a number or (least, most)
+        depth_m:float|tuple=(2., 20.), # Meters of water above, for the veil's color: a number or (least, most)
+        level:float|tuple=(.15, .5), # Brightness of the veil, 0 to 1: a number or (least, most)
+        p:float=.5, # How probable it is
+    ):
+        super().__init__(p=p)
+        self.water_types = (water_types,) if isinstance(water_types, str) else tuple(water_types)
+        for name in self.water_types: attenuation(name)
+        if not self.water_types: raise AugmentError(f"water_types is empty; give some of {', '.join(JERLOV)}")
+        self.range_m,self.ramp,self.depth_m,self.level = range_m,ramp,depth_m,level
+        whole = np.ndim(range_m) == 2
+        if whole and not (np.asarray(range_m) >= 0).all(): raise AugmentError("range_m: a range is below 0, or none")
+        self._map = np.float32(range_m) if whole else None
+        self._ranges = (1., 1.) if whole else _spread("range_m", range_m)
+        self._ramps = (1., 1.) if whole else _spread("ramp", ramp, .01)
+        self._depths,self._levels = _spread("depth_m", depth_m),_spread("level", level)
+
+    def get_params_dependent_on_data(self, params, data):
+        draw,(h,w) = self.py_random,params["shape"][:2]
+        name = draw.choice(self.water_types)
+        nearest,ramp = draw.uniform(*self._ranges),draw.uniform(*self._ramps)
+        veil = veil_color(name, draw.uniform(*self._depths), draw.uniform(*self._levels))
+        rows = np.linspace(1/ramp, 1, min(h, _ROWS) if ramp != 1 else 1, dtype=np.float32)[:, None]
+        if self._map is None: far = nearest/rows
+        else: far = cv2.resize(self._map, (min(w, 2*_ROWS), min(h, _ROWS)), interpolation=cv2.INTER_AREA)
+        white = np.ones((*far.shape, 3), np.float32)
+        dark = apply_water(0*white, far, name, veil=veil)
+        return {"gain": apply_water(white, far, name, veil=veil) - dark, "dark": 255*dark}
+
+    def apply(self, img, gain, dark, **params):
+        size = _picture(img, self).shape[1::-1]
+        gain,dark = (cv2.resize(o, size, interpolation=cv2.INTER_LINEAR) for o in (gain, dark))
+        return cv2.add(cv2.multiply(img, gain, dtype=cv2.CV_32F), dark, dtype=cv2.CV_8U)
+
+# %% ../../nbs/14_data.augment.ipynb #14b00008
+def _frame_layer(size, reach, rng):
+    "A vehicle's frame of width x height pixels, and how much of each pixel it covers: 3 and 1 channels, 0 to 255."
+    w,h = size
+    color,cover = np.zeros((h, w, 3), np.uint8),np.zeros((h, w), np.uint8)
+    across,thick = reach*w,lambda share: max(1, round(share*h))
+    def line(points, shade, width):
+        points = np.int32(np.round(points)).reshape(-1, 1, 2)
+        for layer,value in ((color, shade), (cover, 255)):
+            cv2.polylines(layer, [points], False, value, width, cv2.LINE_AA)
+    def area(points, shade):
+        for layer,value in ((color, shade), (cover, 255)):
+            cv2.fillPoly(layer, [np.int32(np.round(points))], value, cv2.LINE_AA)
+    metal = rng.integers(18, 55)*np.ones(3)
+    for left in (True, False):
+        def at(x, y): return (x*across if left else w - 1 - x*across, y*h)
+        top,rail = rng.uniform(.35, .6),rng.uniform(.18, .35)
+        area([at(0, 0), at(rail, 0), at(rail, 1), at(0, 1)], metal.tolist())
+        area([at(0, top), at(rng.uniform(.3, .5), top), at(.97, 1), at(0, 1)], (metal*1.3).tolist())
+        line([at(rail, 0), at(rail, top)], (metal*2.2 + 20).tolist(), thick(.008))
+        bend = np.linspace(0, 1, 12)
+        sag,low = rng.uniform(.5, .85),rng.uniform(.25, .5)
+        cable = [at(rail + (sag - rail)*np.sin(np.pi*t), low*t) for t in bend]
+        line(cable, rng.choice([(20, 20, 22), (190, 120, 20), (150, 150, 40)]).tolist(), thick(.012))
+    def at(x, y): return (x*across if side else w - 1 - x*across, y*h)
+    side,shade = bool(rng.integers(2)),rng.uniform(70, 150)*np.array([1., .95, .8])
+    joints = [at(0, rng.uniform(.55, .7)), at(.75, rng.uniform(.6, .75)), at(.5, rng.uniform(.8, .92))]
+    line(joints, shade.tolist(), thick(.05))
+    line(joints, (shade*.6).tolist(), thick(.015))
+    free = round(across) # Whatever the width of a line, the middle stays free
+    cover[:, free:w - free] = 0
+    return color,cover
+
+class ROVFrame(A.ImageOnlyTransform):
+    "Draw a vehicle's frame over the left and right border of a picture. Raises `AugmentError`."
+    def __init__(self,
+        reach:float|tuple=(.08, .16), # How far it reaches in, as a share of the width below 0.5; or (least, most)
+        seed:int|None=None, # Of one frame for all pictures; None for a new one each time
+        p:float=.5, # How probable it is
+    ):
+        super().__init__(p=p)
+        self.reach,self.seed_of_frame = reach,seed
+        self._reach = _spread("reach", reach)
+        if self._reach[1] >= .5: raise AugmentError(f"reach={reach!r}: must be below 0.5, half of the width")
+        self._one = seed
+
+    def get_params_dependent_on_data(self, params, data):
+        rng = self.random_generator if self._one is None else np.random.default_rng(self._one)
+        color,cover = _frame_layer(params["shape"][1::-1], rng.uniform(*self._reach), rng)
+        return {"color": color, "cover": cover}
+
+    def apply(self, img, color, cover, **params):
+        share = cover[..., None].astype(np.float32)/255
+        return (_picture(img, self)*(1 - share) + color*share + .5).astype(np.uint8)
+
+class FillOverlay(A.ImageOnlyTransform):
+    "Fill what is burnt into a picture with what surrounds it (Telea 2004, in OpenCV). Raises `AugmentError`."
+    def __init__(self,
+        mask:np.ndarray, # Height x width, true where something is burnt in; stretched to the picture
+        p:float=1., # How probable it is
+    ):
+        super().__init__(p=p)
+        self.mask = np.asarray(mask)
+        if self.mask.ndim != 2 or self.mask.dtype != bool or self.mask.all():
+            raise AugmentError("mask: give height x width, true or false, with something left to fill it from")
+
+    def apply(self, img, **params):
+        h,w = _picture(img, self).shape[:2]
+        mask = cv2.resize(self.mask.view(np.uint8), (w, h), interpolation=cv2.INTER_NEAREST)
+        mask = cv2.dilate(mask, np.ones((3, 3), np.uint8))
+        small = tuple(max(1, round(n*min(1, 256/max(w, h)))) for n in (w, h)) # Large masks take long to fill
+        thin = cv2.resize(img, small, interpolation=cv2.INTER_AREA)
+        there = cv2.dilate((cv2.resize(mask*255, small, interpolation=cv2.INTER_AREA) > 0).view(np.uint8), np.ones((3,
+                                                                      3)))
+        filled = cv2.resize(cv2.inpaint(thin, there, 3, cv2.INPAINT_TELEA), (w, h), interpolation=cv2.INTER_LINEAR)
+        return np.where(mask[..., None] > 0, filled, img)

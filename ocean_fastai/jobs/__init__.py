@@ -4,7 +4,7 @@ from importlib import import_module
 
 _MODULES = {"split": "data", "convert": "data", "train": "training", "predict": "prediction", "embed": "prediction",
             "export": "prediction", "evaluate": "judge", "compare": "judge", "score": "judge",
-            "calibrate": "judge", "localize": "find",
+            "calibrate": "judge", "robustness": "corruptions", "localize": "find",
             "pseudo_label": "annotate", "synth": "draw", "demo": "draw"}
 __all__ = list(_MODULES)
 
