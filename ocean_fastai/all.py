@@ -19,6 +19,7 @@ from ocean_fastai.data.manifest import (check_manifest, classes_of, image_paths,
     save_manifest, target_columns)
 from ocean_fastai.data.sources import manifest_from_csv, manifest_from_folder
 from ocean_fastai.data.boxes import boxes_to_labels, check_boxes, draw_boxes, show_boxes
+from ocean_fastai.data.embeddings import embedding_matrix, load_embeddings, save_embeddings
 from ocean_fastai.data.splits import load_split, save_split, split_frames, split_hash
 from ocean_fastai.data.augment import AlbumentationsTransform, aug_recipes, ocean_augs, show_augs
 from ocean_fastai.data.loaders import OceanDataLoaders
@@ -37,7 +38,6 @@ from ocean_fastai.train.tracking import wandb_tracking
 from ocean_fastai.infer.bundle import Bundle, load_bundle, save_bundle
 from ocean_fastai.infer.items import list_items
 from ocean_fastai.infer.predict import load_predictions, predict_table
-from ocean_fastai.infer.embeddings import embedding_matrix, load_embeddings, save_embeddings
 from ocean_fastai.infer.embed import embed
 from ocean_fastai.infer.probe import fit_probe
 from ocean_fastai.infer.hub import push_bundle

@@ -28,7 +28,7 @@ from ..data.splits import group_column, group_numbers
 from .bundle import Bundle
 from .config import data_summary, model_args, whole_config
 from .embed import Body, embedding_body
-from .embeddings import check_same_body, embedding_matrix
+from ..data.embeddings import check_same_body, embedding_matrix
 from .predict import prediction_rows
 from ..train.blocks import blocks_network, set_blocks_classifier
 from ..train.logistic import fit_logistic, standard
