@@ -25,7 +25,7 @@ from ..tables import MANIFEST_SUFFIXES, TEXT_COLUMNS, read_table, table_suffix
 
 # %% ../../nbs/10_data.manifest.ipynb #4abfc327
 RESERVED = ("path", "video", "time", "lat", "lon", "depth", "width", "height", "group", "split", "cached", "error",
-            "image_id")
+            "image_id", "group_link", "group_evidence", "group_value")
 SPLIT_NAMES = {"train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid",
                "test": "test", "testing": "test"}
 PERSON,PSEUDO = "person","pseudo" # In the column `<target>_source`: whose label it is
