@@ -152,6 +152,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--scale", type=int, nargs="*", default=[1000, 10_000, 100_000])
+    parser.add_argument("--only-scale", action="store_true", help="leave the real debris out")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -160,7 +161,7 @@ def main():
         return
     args.out.mkdir(parents=True, exist_ok=True)
     fast_cpu()
-    debris(args.out)
+    if not args.only_scale: debris(args.out)
     rows = []
     for n in args.scale:
         done = subprocess.run([sys.executable, __file__, "--out", args.out, "--one", str(n)], check=True, capture_output=True, text=True)

@@ -20,7 +20,10 @@ from ocean_fastai.data.manifest import (check_manifest, classes_of, image_paths,
 from ocean_fastai.data.sources import manifest_from_csv, manifest_from_folder
 from ocean_fastai.data.boxes import boxes_to_labels, check_boxes, draw_boxes, show_boxes
 from ocean_fastai.data.embeddings import embedding_matrix, load_embeddings, save_embeddings
+from ocean_fastai.data.groups import group_frames, plot_links, why_grouped
 from ocean_fastai.data.splits import load_split, save_split, split_frames, split_hash
+from ocean_fastai.data.spatial import correlogram, plot_correlogram, spatial_blocks, spatial_split
+from ocean_fastai.data.folds import dive_folds, representative_split
 from ocean_fastai.data.augment import AlbumentationsTransform, aug_recipes, ocean_augs, show_augs
 from ocean_fastai.data.loaders import OceanDataLoaders
 from ocean_fastai.data.overlay import find_static_overlay
@@ -55,6 +58,7 @@ from ocean_fastai.evaluate.calibration import (abstain_threshold, apply_temperat
 from ocean_fastai.evaluate.reliability import plot_reliability, plot_risk_coverage
 from ocean_fastai.evaluate.compare import compare, compare_preds, plot_comparison
 from ocean_fastai.evaluate.thresholds import choose_thresholds, cooccurrence, plot_cooccurrence
+from ocean_fastai.evaluate.leaks import leak_free, leak_report, leaking_pairs, price_of_leak
 from ocean_fastai.annotate.pseudo import pseudo_label
 
 _OLD_NAMES = {"SEED": "core:SEED", "VOCABS": "core:STANDARD_CLASSES", "class_colours": "core:class_colors",

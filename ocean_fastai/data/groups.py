@@ -207,6 +207,7 @@ def plot_links(
         ax.axvline(p["threshold"], color="#d55e00", ls="--", label=f"threshold {p['threshold']:.3g}")
         ax.set(xlabel={"hash": f"hashes: bits of {HASH_BITS} that differ"}.get(name, "distance of embeddings"),
                ylabel="share of images" if ax is axes[0] else None)
-        ax.legend(frameon=False, fontsize=8)
+        ax.set_ylim(0, 1.45*max(*p["chance"], *p["nearest"], 1e-9)) # Above: room for the legend
+        ax.legend(frameon=False, fontsize=8, loc="upper right")
         ax.spines[["top", "right"]].set_visible(False)
     return axes[0] if len(axes) == 1 else axes

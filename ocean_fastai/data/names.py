@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ..core import ManifestError, canonical, few
-from .manifest import cell_texts, image_paths, target_columns
+from .manifest import cell_texts, target_columns
 
 # %% ../../nbs/126_data.names.ipynb #a7e10006
 _EXPORT = re.compile(r"[_.-](?:jpe?g|png|bmp|tiff?)\.rf\.[0-9a-f]{16,}$", re.I) # What Roboflow puts behind a name
@@ -43,7 +43,7 @@ def name_keys(
     df:pd.DataFrame, # A manifest
 )->np.ndarray: # Text of each row, equal for frames of one video; empty where the name says nothing
     "The video of each image, as its name and folder tell it."
-    files = image_paths(df)
+    files = [PurePath(str(p)) for p in df["path"]]
     parts = pd.DataFrame([name_parts(f) for f in files], columns=["before", "number", "time"], index=df.index)
     labels = [set(map(canonical, row)) for row in zip(*(cell_texts(df[t]) for t in target_columns(df)))]
     labels = labels or [set()]*len(df)

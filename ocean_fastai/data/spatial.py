@@ -8,15 +8,14 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/data.spatial.html.md"""
 __all__ = ['places', 'spatial_blocks', 'correlogram', 'plot_correlogram', 'spatial_split']
 
 # %% ../../nbs/135_data.spatial.ipynb #a7e30003
-import warnings
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullLocator
 from sklearn.neighbors import BallTree
 
-from ..core import SEED, SplitError, few
+from ..core import SEED, SplitError
 from .embeddings import embedding_matrix
 from .manifest import classes_of, label_matrix, split_parts
 from .splits import split_frames
@@ -121,6 +120,7 @@ def plot_correlogram(
     reach = table.attrs["range_m"]
     if np.isfinite(reach): ax.axvline(reach, color="#d55e00", ls="--", lw=1, label=f"proposed block: {reach:.3g} m")
     ax.set(xscale="log", xlabel="distance between two images, m", ylabel=f"correlation of {table.attrs['of']}")
+    ax.xaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}", minor_locator=NullLocator())
     ax.legend(frameon=False, fontsize=8)
     ax.spines[["top", "right"]].set_visible(False)
     return ax

@@ -16,7 +16,7 @@ from ..core import SEED
 # %% ../../nbs/985_jobs.commands.ipynb #1d6537ad
 _GROUPS = {"first look": ("demo",), "data": ("synth", "split", "convert"), "train": ("train", "compare"),
            "use": ("predict", "embed", "localize", "pseudo-label", "export"),
-           "judge": ("evaluate", "score", "calibrate")}
+           "judge": ("evaluate", "score", "calibrate"), "groups": ("group", "leaks")}
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     "Shows defaults and the commands in their groups, and leaves examples as they are written"
@@ -254,6 +254,37 @@ def _judge_commands(commands):
     arg("--out", required=True, metavar="DIR", help="folder of the new bundle; the old one stays as it is")
     arg("--target", "--images", "--precision", "--bs", "--num-workers", "--device")
 
+# %% ../../nbs/985_jobs.commands.ipynb #985c0014
+_COMPARES = "any network of timm, or a trained model: RUN/bundle (default: tf_efficientnet_lite0 of the extra offline)"
+
+def _group_commands(commands):
+    "The commands `group` and `leaks`."
+    arg = _command(commands, "group", "put look-alike images and frames of one video into groups, in a manifest", [
+        "dive/ --out dive.csv",
+        "labels.csv --target floor --arch mobilenetv2_100 --weights mobilenetv2.safetensors --out grouped.csv"])
+    arg("data")
+    arg("--out", required=True, metavar="MANIFEST", help="manifest to write (.csv, .parquet), with a column group; "
+        "a picture of the thresholds beside it")
+    arg("--target", "--images")
+    arg("--evidence", type=_names, metavar="A,B", help="of name, time, hash, embedding (default: what there is)")
+    _embedding_options(arg)
+    arg = _command(commands, "leaks", "say which held-out images training knows, and what that adds to a score", [
+        "labels.csv --target floor --out leaks", "split.csv --target floor --groups video --out leaks"])
+    arg("data")
+    arg("--out", required=True, metavar="DIR", help="folder to make: report.html, price.csv; with a split also "
+        "pairs.csv, leak_free.csv")
+    arg("--target", action="store", help="the column that is learnt")
+    arg("--images", "--groups")
+    _embedding_options(arg)
+
+def _embedding_options(arg):
+    "Options of what images are compared by."
+    arg("--arch", help=_COMPARES)
+    arg("--weights")
+    arg("--embeddings", metavar="FILE", help="keep the embeddings there (.parquet), and go on with what is there")
+    arg("--size", default=argparse.SUPPRESS, help="of the network's input: a number or WIDTHxHEIGHT (default: its own)")
+    arg("--crop", "--bs", "--num-workers", "--device")
+
 # %% ../../nbs/985_jobs.commands.ipynb #00254318
 _FIRST = ("demo", "train plocan/floor --out floor-model", "predict floor-model/bundle survey/ --out survey.csv")
 _EPILOG = ("first steps:\n" + "\n".join(f"  ocean-fastai {o}" for o in _FIRST)
@@ -268,5 +299,6 @@ def parser(
                   "from a folder of images to a trained model, a table of predictions, and boxes.")
     out.add_argument("--version", action="version", version=f"ocean-fastai {__version__}")
     commands = out.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
-    for add in (_data_commands, _train_command, _compare_command, _use_commands, _judge_commands): add(commands)
+    for add in (_data_commands, _train_command, _compare_command, _use_commands, _judge_commands,
+                _group_commands): add(commands)
     return out
