@@ -113,5 +113,5 @@ def time_runs(
     a,b = np.concatenate(pairs, 1) if pairs else np.zeros((2, 0), int)
     gaps = times[b] - times[a]
     cut = _widest_gap(gaps) if gap_s is None else gap_s
-    near = gaps <= cut
+    near = (gaps <= cut) & np.isfinite(cut)
     return a[near],b[near],gaps[near],cut,jumps

@@ -19,6 +19,7 @@ from ..data.lookalikes import look_alikes
 from ..data.manifest import cell_texts, image_paths, save_manifest, split_parts
 from ..data.splits import group_column, group_numbers
 from .compare import compare_preds, plot_comparison
+from .report import figure_of
 from ..infer.probe import fit_probe
 from ..pages import contact_sheet, save_page
 
@@ -151,9 +152,9 @@ def leak_report(
         else: text += "\n\nleak_free.csv is the manifest without them."
         sections.append(("Held-out images that training knows", text, items))
     _write(price, out/"price.csv")
-    ax = plot_comparison(price)
+    figure = figure_of(plot_comparison(price))
     sections.append(("The price of the leak", "\n\n".join([price_text(price), _BELONGS.format(column=column),
-                    *price.attrs["notes"]]), [ax, price.drop(columns=["n_all"])]))
+                    *price.attrs["notes"]]), [figure, price.drop(columns=["n_all"])]))
     return save_page(out/"report.html", f"{target}: what leaks, and what it is worth", sections,
                      f"{len(df)} images in {len(np.unique(group_numbers(df, column)))} groups (column {column}).")
 
