@@ -35,6 +35,7 @@ from ocean_fastai.train.blocks import blocks_network, class_maps
 from ocean_fastai.train.learner import ocean_learner, refit
 from ocean_fastai.train.tracking import wandb_tracking
 from ocean_fastai.infer.bundle import Bundle, load_bundle, save_bundle
+from ocean_fastai.infer.domain import fit_domain, learner_domain
 from ocean_fastai.infer.items import list_items
 from ocean_fastai.infer.predict import load_predictions, predict_table
 from ocean_fastai.infer.embeddings import embedding_matrix, load_embeddings, save_embeddings
@@ -45,6 +46,8 @@ from ocean_fastai.infer.onnx import export_onnx
 from ocean_fastai.explain.cam import cam_maps, show_cams
 from ocean_fastai.explain.heatmaps import heat_boxes, heat_maps
 from ocean_fastai.explain.localize import fit_threshold, localize
+from ocean_fastai.explain.subclasses import (name_subclasses, plot_subclasses, subclass_sheets, subclasses,
+    subclasses_report)
 from ocean_fastai.evaluate.scores import classification_scores, confusion, summary_dict
 from ocean_fastai.evaluate.wsol import center_boxes, max_box_acc, max_box_acc_v2, pointing_game
 from ocean_fastai.evaluate.boxes import boxes_report, match_boxes, wsol_scores
@@ -55,6 +58,9 @@ from ocean_fastai.evaluate.calibration import (abstain_threshold, apply_temperat
 from ocean_fastai.evaluate.reliability import plot_reliability, plot_risk_coverage
 from ocean_fastai.evaluate.compare import compare, compare_preds, plot_comparison
 from ocean_fastai.evaluate.thresholds import choose_thresholds, cooccurrence, plot_cooccurrence
+from ocean_fastai.evaluate.survey import estimate_shares, frames_to_check
+from ocean_fastai.evaluate.survey_page import plot_shares, shares_report
+from ocean_fastai.evaluate.domain import errors_by_domain, plot_errors_by_domain
 from ocean_fastai.annotate.pseudo import pseudo_label
 
 _OLD_NAMES = {"SEED": "core:SEED", "VOCABS": "core:STANDARD_CLASSES", "class_colours": "core:class_colors",

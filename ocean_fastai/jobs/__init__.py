@@ -5,7 +5,7 @@ from importlib import import_module
 _MODULES = {"split": "data", "convert": "data", "train": "training", "predict": "prediction", "embed": "prediction",
             "export": "prediction", "evaluate": "judge", "compare": "judge", "score": "judge",
             "calibrate": "judge", "localize": "find",
-            "pseudo_label": "annotate", "synth": "draw", "demo": "draw"}
+            "pseudo_label": "annotate", "shares": "survey", "subclasses": "survey", "synth": "draw", "demo": "draw"}
 __all__ = list(_MODULES)
 
 def __getattr__(name):

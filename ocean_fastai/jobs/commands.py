@@ -16,7 +16,7 @@ from ..core import SEED
 # %% ../../nbs/985_jobs.commands.ipynb #1d6537ad
 _GROUPS = {"first look": ("demo",), "data": ("synth", "split", "convert"), "train": ("train", "compare"),
            "use": ("predict", "embed", "localize", "pseudo-label", "export"),
-           "judge": ("evaluate", "score", "calibrate")}
+           "judge": ("evaluate", "score", "calibrate"), "survey": ("shares", "subclasses")}
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     "Shows defaults and the commands in their groups, and leaves examples as they are written"
@@ -254,6 +254,46 @@ def _judge_commands(commands):
     arg("--out", required=True, metavar="DIR", help="folder of the new bundle; the old one stays as it is")
     arg("--target", "--images", "--precision", "--bs", "--num-workers", "--device")
 
+# %% ../../nbs/985_jobs.commands.ipynb #985d0001
+def _survey_commands(commands):
+    "The commands `shares` and `subclasses`."
+    arg = _command(commands, "shares", "estimate the share of frames with each class, from predictions and a checked "
+                   "sample", [
+        "survey.csv --strata dive --survey dives.csv --check 200 --out drawn",
+        "survey.csv drawn/to_check.csv --strata dive --survey dives.csv --out shares",
+        "survey.csv checked.csv --strata depth --bands 0,50,100,200 --survey dives.csv --out by-depth"])
+    arg("predictions", metavar="PREDICTIONS", help="what predict wrote of every frame of the survey (.csv, .parquet)")
+    arg("sample", metavar="SAMPLE", nargs="?", help="manifest of frames that a person checked, drawn at random "
+        "(default: "
+        "none yet, so give --check)")
+    arg("--out", required=True, metavar="DIR", help="folder to make: shares.csv, report.html, to_check.csv")
+    arg("--strata", type=_names, metavar="A,B", help="columns within which shares are estimated, such as dive, and the "
+        "sample was drawn (default: none)")
+    arg("--survey", metavar="MANIFEST", help="table of all frames with these columns, if the predictions lack them")
+    arg("--bands", type=_names, metavar="0,50,100", help="edges at which a column of numbers is cut into strata")
+    arg("--check", type=int, metavar="N", help="draw N frames to check, besides those of the sample")
+    arg("--allocation", default="proportional", metavar="proportional|neyman", help="of these to strata: as many as "
+        "they have frames, or more where the model is less sure")
+    arg("--least", type=int, metavar="N", default=10, help="checked frames that a stratum needs for an estimate")
+    arg("--target", action="store", help="what is counted, if the predictions have several targets")
+    arg("--classes", help="classes to count (default: the model's)")
+    arg("--seed", help="of the draw")
+    arg = _command(commands, "subclasses", "sort what lies in the boxes of one class into kinds that look alike", [
+        "debris-model/bundle dive/ --label waste --out kinds",
+        "debris-model/bundle dive/ --label waste --out kinds --names kinds/names.csv"])
+    arg("bundle", "items")
+    arg("--label", required=True, metavar="CLASS", help="the class within which kinds are sought")
+    arg("--out", required=True, metavar="DIR", help="folder to make: clusters.csv, names.csv, report.html")
+    arg("--boxes", metavar="TABLE", help="its boxes (.csv, .parquet; default: those that localize finds)")
+    arg("--names", metavar="TABLE",
+        help="names.csv of DIR, filled in: writes manifest.csv, the images with their kinds")
+    arg("--body", metavar="NAME", help="another network to embed the boxes with, of timm (default: the model's own)")
+    arg("--weights")
+    arg("--reduce", default="pca", metavar="pca|umap", help="how embeddings are reduced before they are clustered")
+    arg("--min-size", type=int, metavar="N", help="boxes of the smallest cluster (default: a 40th of them, 5 at least)")
+    arg("--target", action="store", help="whose class it is, if the model has several targets")
+    arg("--images", "--device")
+
 # %% ../../nbs/985_jobs.commands.ipynb #00254318
 _FIRST = ("demo", "train plocan/floor --out floor-model", "predict floor-model/bundle survey/ --out survey.csv")
 _EPILOG = ("first steps:\n" + "\n".join(f"  ocean-fastai {o}" for o in _FIRST)
@@ -268,5 +308,6 @@ def parser(
                   "from a folder of images to a trained model, a table of predictions, and boxes.")
     out.add_argument("--version", action="version", version=f"ocean-fastai {__version__}")
     commands = out.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
-    for add in (_data_commands, _train_command, _compare_command, _use_commands, _judge_commands): add(commands)
+    for add in (_data_commands, _train_command, _compare_command, _use_commands, _judge_commands, _survey_commands):
+        add(commands)
     return out
