@@ -25,7 +25,8 @@ from ..data.boxes import check_boxes
 from ..data.manifest import PSEUDO, cell_texts, check_target
 from .localize import localize
 from ..geometry import Geometry
-from ..infer.embed import embed
+from ..infer.bundle import Bundle
+from ..infer.embed import Body, embed
 from ..infer.embeddings import REGION, embedding_matrix
 from ..infer.items import Reader, list_items
 from ..pages import contact_sheet, save_page
@@ -37,8 +38,9 @@ REDUCE = ("pca", "umap")
 def _reduced(X, how, dims, seed):
     "Rows of few numbers"
     X = (X - X.mean(0))/(X.std(0) + 1e-6)
+    X = X/np.linalg.norm(X, axis=1, keepdims=True).clip(1e-6) # its direction says what, its length how clearly
     dims = min(dims, len(X) - 1, X.shape[1])
-    if how == "pca": return PCA(dims, random_state=seed).fit_transform(X)
+    if how == "pca": return PCA(dims, whiten=True, random_state=seed).fit_transform(X)
     try: from umap import UMAP
     except ImportError as e:
         raise OceanError("reduce='umap' needs umap-learn, which isn't installed: pip install umap-learn") from e
@@ -47,13 +49,13 @@ def _reduced(X, how, dims, seed):
 def _clustered(X, how, dims, min_size, seed):
     "A number for each row, -1 for none; how surely it belongs there; and the reduced rows"
     Z = _reduced(X, how, dims, seed)
-    found = HDBSCAN(min_cluster_size=min_size, min_samples=max(2, min_size//3), copy=True).fit(Z)
+    found = HDBSCAN(min_cluster_size=min_size, min_samples=2, copy=True).fit(Z)
     return found.labels_,found.probabilities_,Z
 
 def cluster_rows(
     X:np.ndarray, # Rows x features
     reduce:str="pca", # "pca", or "umap" (the package umap-learn)
-    dims:int=10, # Numbers that a row is reduced to
+    dims:int=8, # Numbers that a row is reduced to
     min_size:int|None=None, # Rows of the smallest cluster; by default a 40th of them, 5 at least
     n_stable:int=20, # Draws of four fifths of the rows, for the stability
     seed:int=SEED, # Of the draws
@@ -98,7 +100,7 @@ def subclasses(
     label:str, # The class within which kinds are sought
     boxes:pd.DataFrame|None=None, # Its boxes; by default those that `localize` finds
     target:str|None=None, # Whose class it is; needed where the model has several targets
-    body=None, # Another network to embed with, as for `embed`: a timm name, a bundle
+    body:str|Path|Bundle|Body|None=None, # Another network to embed with, as for `embed`: a timm name, a bundle
     weights:str|Path|None="hub", # Of a body given by name, as for `embed`
     margin:float=.1, # Of a box, as a part of its size
     progress:bool=True, # Show progress bars?

@@ -315,7 +315,5 @@ def _last_sections(config, notes):
     limits.append("- Other cameras, depths, places and light than those of its training images were not tried unless "
                   "a note says so; check it on labelled images of your own first.")
     if config.get("domain"):
-        limits.append("- How unlike its training images an image is stands in the column `domain` of predictions, "
-                      "from 0 "
-                      "to 1: over 0.99 it is less like them than 99 in 100 of them are like the others.")
+        limits.append("- The column `domain` of predictions says how unlike its training images an image is, 0 to 1.")
     return [("How to use it", use), ("Limits", "\n".join(limits))] + ([("Notes", str(notes))] if notes else [])

@@ -22,6 +22,7 @@ from fastcore.basics import listify, patch
 from sklearn.metrics import average_precision_score, balanced_accuracy_score
 from torch import nn
 
+import ocean_fastai.infer.predict # `Bundle.predict`
 from ..core import SEED, BundleError, ManifestError, OceanError
 from ..data.manifest import classes_of, is_multilabel, label_matrix, split_parts
 from ..data.splits import group_column, group_numbers
