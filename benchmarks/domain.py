@@ -1,8 +1,8 @@
 """How unlike the training images is an image? A probe of deep-sea debris, asked about other seas, and its errors by distance on held-out videos.
 
 Needs OCEAN_DATA (`debris/`, `burrows/`, `litter/`, `seafloor/`) and OCEAN_WEIGHTS (`mobilenetv2_100.imagenet.safetensors`). Three splits of the debris by video, 70 to 30; the probe learns plastic, bio and rov from 70 %. AUROC of `domain` for
-telling 111 frames of a muddy floor with burrows, 240 photographs of harbour litter and 134 sea-floor patches from the held-out debris, against the same of one minus the surest probability. Nothing was chosen on these images: k = 5,
-standardized features, Euclidean distances were fixed before. Errors are the part of the three answers an image that are wrong, in fifths of the held-out images by distance, near to far. Intervals: 95 %, bootstrap over the debris' videos and the
+telling 111 frames of a muddy floor with burrows, 240 photographs of harbour litter and 134 sea-floor patches from the held-out debris, against the same of one minus the surest probability. Nothing was chosen on these images: k = 5 and
+Euclidean distances of standardized features were fixed before. Errors are the part of the three answers an image that are wrong, in fifths of the held-out images by distance, near to far. Intervals: 95 %, bootstrap over the debris' videos and the
 other images; of the errors over videos, of each split and of the three together, whose videos overlap.
 
     python benchmarks/domain.py --out DIR      (DIR keeps the embeddings)
@@ -35,7 +35,7 @@ def embedded(name, items, layers, out):
     return embed(ARCH, items, weights, layers, size=(384, 288), out=out/f"{name}-{ARCH}-{layers}.parquet")
 
 
-def areas(far, videos, others, n=1000, seed=0):
+def areas(far, videos, others, n=300, seed=0):
     "AUROC of others against the held-out images, with its interval: videos and others are drawn again"
     groups, rng = pd.factorize(videos)[0], np.random.default_rng(seed)
     rows, draws = [np.flatnonzero(groups == g) for g in range(groups.max() + 1)], []
@@ -50,6 +50,7 @@ def areas(far, videos, others, n=1000, seed=0):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--layers", nargs="+", default=["blocks"], help="blocks, last")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
@@ -60,7 +61,7 @@ def main():
     df = boxes_to_labels(df, boxes, "label", CLASSES)
     patches = sorted((data/"seafloor").glob("*/*"))[::5]
     sets = {"burrows": sorted((data/"burrows").rglob("*.jpg")), "litter": sorted((data/"litter").rglob("*.jpg")), "sea floor": patches}
-    for layers in ("blocks", "last"):
+    for layers in args.layers:
         own = embedded("debris", df, layers, args.out)
         others = {name: embedded(name, paths, layers, args.out) for name, paths in sets.items()}
         judged = []

@@ -16,7 +16,7 @@ from nbclient import NotebookClient
 from PIL import Image
 
 root = Path(__file__).resolve().parent.parent
-TUTORIALS = ("seafloor", "elements", "two_heads", "localization", "litter")
+TUTORIALS = ("seafloor", "elements", "two_heads", "localization", "litter", "survey", "subclasses")
 GIVEN = {"litter": "images/litter"} # What a reader downloads first
 MAX_PNG = 100_000 # Characters; a larger picture is kept as JPEG
 

@@ -39,11 +39,11 @@ def plot_shares(
         mid,low,high = (some[name + end].to_numpy()[known] for end in ("", "_low", "_high"))
         ax.errorbar(mid, at[known] + shift, xerr=[mid - low, high - mid], fmt="o", color=color, label=text, ms=5, lw=2)
     ax.set_yticks(at, [f"{r[rows]} ({r['n_checked']} of {r['n']})" for r in some.to_dict("records")])
-    ax.set(ylim=(-.6, len(some) - .4), xlabel=f"share of the frames, {1 - table.attrs.get('alpha', .05):.0%} interval",
-           title=value if label is not None or value != "all" else None)
+    ax.set(ylim=(-.6, len(some) - .4), xlabel=f"share of the frames, {1 - table.attrs.get('alpha', .05):.0%} interval")
+    if label is not None or value != "all": ax.set_title(value, pad=26)
     ax.set_xlim(left=min(0, ax.get_xlim()[0]))
     ax.grid(axis="x", alpha=.3)
-    ax.legend(loc="lower center", bbox_to_anchor=(.5, 1.06), ncols=3, frameon=False, fontsize="small")
+    ax.legend(loc="lower center", bbox_to_anchor=(.5, 1), ncols=3, frameon=False, fontsize="small")
     return ax
 
 # %% ../../nbs/695_evaluate.survey_page.ipynb #5a695031

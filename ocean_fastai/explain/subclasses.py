@@ -95,7 +95,7 @@ def wider_boxes(
     return out
 
 def subclasses(
-    model, # A `Bundle` or a learner: it finds the boxes, and by default embeds them
+    model, # A `Bundle` or a learner: it finds the boxes, and by default embeds them; None where both are given
     df, # Manifest, or anything that `list_items` takes
     label:str, # The class within which kinds are sought
     boxes:pd.DataFrame|None=None, # Its boxes; by default those that `localize` finds
