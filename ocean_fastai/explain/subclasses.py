@@ -16,7 +16,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from sklearn.cluster import HDBSCAN
+from sklearn.cluster import HDBSCAN, KMeans
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 
@@ -46,9 +46,12 @@ def _reduced(X, how, dims, seed):
         raise OceanError("reduce='umap' needs umap-learn, which isn't installed: pip install umap-learn") from e
     return UMAP(n_components=dims, min_dist=0., random_state=seed).fit_transform(X)
 
-def _clustered(X, how, dims, min_size, seed):
+def _clustered(X, how, dims, min_size, k, seed):
     "A number for each row, -1 for none; how surely it belongs there; and the reduced rows"
     Z = _reduced(X, how, dims, seed)
+    if k is not None:
+        fit = KMeans(k, n_init=10, random_state=seed).fit(Z)
+        return fit.labels_,1/(1 + fit.transform(Z).min(1)),Z
     found = HDBSCAN(min_cluster_size=min_size, min_samples=2, copy=True).fit(Z)
     return found.labels_,found.probabilities_,Z
 
@@ -57,6 +60,7 @@ def cluster_rows(
     reduce:str="pca", # "pca", or "umap" (the package umap-learn)
     dims:int=8, # Numbers that a row is reduced to
     min_size:int|None=None, # Rows of the smallest cluster; by default a 40th of them, 5 at least
+    k:int|None=None, # Clusters to cut all rows into, by k-means; by default HDBSCAN finds those that there are
     n_stable:int=20, # Draws of four fifths of the rows, for the stability
     seed:int=SEED, # Of the draws
 )->pd.DataFrame: # cluster (from 0, the largest first; -1 for none), certainty, map_x, map_y; attrs: stability
@@ -68,12 +72,14 @@ def cluster_rows(
     min_size = max(5, len(X)//40) if min_size is None else min_size
     if not 2 <= min_size <= len(X)//2:
         raise OceanError(f"min_size={min_size}: rows of the smallest cluster, from 2 to {len(X)//2}")
+    if k is not None and not 2 <= k <= len(X)//5:
+        raise OceanError(f"k={k}: a number of clusters, from 2 to {len(X)//5} for {len(X)} rows")
     X = np.asarray(X, np.float32)
-    labels,sure,Z = _clustered(X, reduce, dims, min_size, seed)
+    labels,sure,Z = _clustered(X, reduce, dims, min_size, k, seed)
     rng,same = np.random.default_rng(seed),[]
     for _ in range(n_stable):
         some = rng.choice(len(X), int(.8*len(X)), replace=False)
-        again = _clustered(X[some], reduce, dims, max(2, round(.8*min_size)), seed)[0]
+        again = _clustered(X[some], reduce, dims, max(2, round(.8*min_size)), k, seed)[0]
         same.append(adjusted_rand_score(labels[some], again))
     order = pd.Series(labels[labels >= 0]).value_counts(sort=True).index
     rank = {old: new for new,old in enumerate(order)} | {-1: -1}
@@ -128,8 +134,9 @@ def subclasses(
     kinds = cluster_rows(embedding_matrix(table[there]), **kwargs)
     out = pd.concat([own[there].reset_index(drop=True), kinds], axis=1)
     out.attrs = {"label": label, **kinds.attrs, **({"folder": folder} if folder else {})}
-    if not (kinds["cluster"] >= 0).any(): warnings.warn(f"{label}: no kinds stand apart in these {len(out)} boxes")
-    elif out.attrs["stability"] < .5:
+    if not (kinds["cluster"] >= 0).any():
+        warnings.warn(f"{label}: no kinds stand apart in these {len(out)} boxes; k= cuts them into so many all the same")
+    elif out.attrs["stability"] < .3:
         warnings.warn(f"{label}: the kinds change with the boxes that are drawn (stability "
                       f"{out.attrs['stability']:.2f}); name none of them without a close look")
     return out
@@ -203,7 +210,7 @@ def plot_subclasses(
 _INTRO = ("{n} boxes of {label}, {clustered} of them in {k} clusters. Stability {s:.2f} (from {low:.2f} to "
           "{high:.2f} in {draws} "
           "draws of four fifths of the boxes): the adjusted Rand index with the clusters of the draw, 1 for the same, "
-          "0 as by chance. Below 0.5 the clusters are mostly chance.")
+          "0 as by chance. Below 0.3 the clusters are mostly chance.")
 
 def subclasses_report(
     kinds:pd.DataFrame, # What `subclasses` gave

@@ -290,6 +290,7 @@ def _survey_commands(commands):
     arg("--body", metavar="NAME", help="another network to embed the boxes with, of timm (default: the model's own)")
     arg("--weights")
     arg("--reduce", default="pca", metavar="pca|umap", help="how embeddings are reduced before they are clustered")
+    arg("--k", type=int, metavar="N", help="clusters to cut all boxes into (default: those that stand apart are found)")
     arg("--min-size", type=int, metavar="N", help="boxes of the smallest cluster (default: a 40th of them, 5 at least)")
     arg("--target", action="store", help="whose class it is, if the model has several targets")
     arg("--images", "--device")

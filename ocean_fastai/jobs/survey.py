@@ -126,6 +126,7 @@ def subclasses(
     weights:str="hub", # Of that network: "hub", "offline" or a file
     reduce:str="pca", # "pca", or "umap" (the package umap-learn)
     min_size:int|None=None, # Boxes of the smallest cluster; by default a 40th of them, 5 at least
+    k:int|None=None, # Clusters to cut all boxes into; by default those that stand apart are found
     names:str|Path|None=None, # A table of clusters and names: the images get them, nothing is clustered
     images:str|Path|None=None, # Folder that relative paths of a table start at; by default that of the file
     device:str|None=None, # "cpu", "cuda", ...; by default CUDA where there is one
@@ -137,9 +138,9 @@ def subclasses(
     note = new_note("subclasses", dict(bundle=os.path.abspath(bundle), items=[os.path.abspath(o)
                                                                       for o in listify(items)],
         out=os.path.abspath(out), label=label, boxes=boxes and os.path.abspath(boxes), target=target, body=body,
-        weights=str(weights), reduce=reduce, min_size=min_size, images=images and os.path.abspath(images)))
+        weights=str(weights), reduce=reduce, min_size=min_size, k=k, images=images and os.path.abspath(images)))
     kinds = find_subclasses(load_bundle(bundle, device), df, label, boxes and read_table(boxes), target, body, weights,
-                            reduce=reduce, min_size=min_size, progress=watched())
+                            reduce=reduce, min_size=min_size, k=k, progress=watched())
     sizes = kinds.loc[kinds["cluster"] >= 0, "cluster"].value_counts(sort=False).sort_index()
     with writing(out),atomic_folder(out) as folder:
         kinds.to_csv(folder/"clusters.csv", index=False)
