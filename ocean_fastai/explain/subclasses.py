@@ -135,7 +135,7 @@ def subclasses(
     out = pd.concat([own[there].reset_index(drop=True), kinds], axis=1)
     out.attrs = {"label": label, **kinds.attrs, **({"folder": folder} if folder else {})}
     if not (kinds["cluster"] >= 0).any():
-        warnings.warn(f"{label}: no kinds stand apart in these {len(out)} boxes; k= cuts them into so many all the same")
+        warnings.warn(f"{label}: no kinds stand apart in these {len(out)} boxes; k= cuts them all the same")
     elif out.attrs["stability"] < .3:
         warnings.warn(f"{label}: the kinds change with the boxes that are drawn (stability "
                       f"{out.attrs['stability']:.2f}); name none of them without a close look")
