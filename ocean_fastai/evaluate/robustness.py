@@ -21,6 +21,7 @@ from ..core import SEED, OceanError, few
 from ..data.corrupt import CORRUPTIONS, show_corruptions
 from ..data.manifest import cell_texts
 from .bootstrap import class_mean, images_judged, interval_notes, interval_of, interval_text
+from .compare import check_metric
 from .report import figure_of
 from .scores import bootstrap_scores, match_truth, targets_of
 from ..infer.bundle import Bundle
@@ -120,8 +121,9 @@ def _error_rows(target, found, baseline):
     for model in models:
         mine = _sums(found, model)
         with np.errstate(invalid="ignore", divide="ignore"):
-            ratios = [[np.where(b > 0, a/b, np.nan) for a,b in zip(mine[c], theirs[c])] for c in mine]
+            ratios = [[np.where(b > 1e-9, a/b, np.nan) for a,b in zip(mine[c], theirs[c])] for c in mine]
         values = np.array(ratios).transpose(1, 2, 0) # Plain and relative x (value, resamples...) x corruptions
+        values[np.isnan(values[:, :1]).repeat(values.shape[1], 1)] = np.nan # No interval where there is no value
         values = np.concatenate([values, class_mean(values)[..., None]], -1)
         for k,corruption in enumerate([*mine, "mean"]):
             row = {"target": target, "model": model, "corruption": corruption}
@@ -198,9 +200,12 @@ def robustness(
     "Score models over corruptions and severities on the same images. Raises `OceanError`, `ManifestError`."
     models,name = checked_models(model, baseline)
     known = list(dict.fromkeys(t for b in models.values() for t in b.targets))
-    if not [t for t in known if t in df and target in (None, t)]:
+    judged = [t for t in known if t in df and target in (None, t)]
+    if not judged:
         raise OceanError(f"the manifest has no column {few(known if target is None else [target])}, a target of this "
                          f"model; its columns are: {', '.join(map(str, df.columns))}")
+    if metric not in (None, *_METRICS): raise OceanError(f"metric={metric!r}: choose one of {', '.join(_METRICS)}")
+    check_metric(df, judged, metric)
     preds = corrupted_predictions(models, df, corruptions, severities, seed, **kwargs)
     return robustness_scores(preds, df, target, name, metric, groups, n_boot, seed)
 
@@ -217,11 +222,12 @@ def plot_robustness(
         known = list(dict.fromkeys(scores[column]))
         asked[column] = known[0] if value is None else value
         if asked[column] not in known: raise OceanError(f"{column}={value!r}: choose one of {few(known, 8)}")
-    rows = scores[(scores["model"] == asked["model"]) & (scores["target"] == asked["target"])]
+    every = scores[scores["target"] == asked["target"]]
+    rows = every[every["model"] == asked["model"]]
     table = _wide(rows).droplevel(["target", "model"])
     if ax is None: ax = plt.subplots(figsize=(2.6 + .62*table.shape[1], 1.3 + .27*len(table)), layout="constrained")[1]
     values = table.to_numpy(float)
-    low = min(.5, np.nanmin(values, initial=.5))
+    low = np.nanmin(every["value"].to_numpy(float), initial=.5) # One scale for all models
     image = ax.imshow(values, cmap="Blues", vmin=low - .15, vmax=1, aspect="auto")
     for (i,j),v in np.ndenumerate(values):
         text = "–" if np.isnan(v) else f"{v:.2f}"
@@ -272,4 +278,4 @@ def robustness_report(
         sections.append(("The same image under each", "Clean, and at the mildest, a middle and the worst severity.",
                          sheet))
     rest = scores[scores["severity"] > 0].drop(columns=["metric", "n", "n_groups"])
-    return save_page(path, title, [*sections, ("All scores", "Also in robustness.csv.", rest)], intro)
+    return save_page(path, title, [*sections, ("All scores", "A row a model, corruption and severity.", rest)], intro)

@@ -245,7 +245,7 @@ def _judge_commands(commands):
     arg("bundle", "data")
     arg("--out", required=True, metavar="DIR", help="folder to make: predictions.csv, metrics.json, report.html, ...")
     arg("--target", "--images", "--groups", "--bs", "--num-workers", "--device")
-    arg = _command(commands, "robustness", "score a model under corruptions: blur, noise, compression, water, tilt, ...", [
+    arg = _command(commands, "robustness", "score a model under corruptions: blur, compression, water, tilt, ...", [
         "floor-model/bundle other-cruise.csv --out robustness",
         "floor-model/bundle other-cruise.csv --baseline old-model/bundle --severities 1,3,5 --out robustness",
         "floor-model/bundle other-cruise.csv --corruptions water,rov_frame --out robustness --resume"])
