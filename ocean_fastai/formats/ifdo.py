@@ -262,7 +262,6 @@ def write(
                                               "boxes")])
 
 def _digest(text): return hashlib.sha256(text.encode()).hexdigest()
-
 def _uuid(digest):
     "A UUID of version 4 made from a hash, so that the same image has the same one"
     return str(uuid.UUID(hex=digest[:32], version=4))
@@ -281,12 +280,9 @@ def _item(row, file, home):
     if known_value(when) and not isinstance(when, (int, float)):
         at = pd.to_datetime(str(when), errors="coerce", utc=True)
         if at == at: out["image-datetime"] = at.strftime(_FORMAT)
-    if file.parent != home: out["image-set-local-path"] = _relative(file.parent, home)
+    near = file.parent.is_relative_to(home)
+    if file.parent != home: out["image-set-local-path"] = str(file.parent.relative_to(home) if near else file.parent)
     return out
-
-def _relative(folder, home):
-    "A folder as seen from another"
-    return folder.relative_to(home).as_posix() if folder.is_relative_to(home) else str(folder)
 
 def _notes(manifest, boxes, targets, ids):
     "Annotations of each image, the annotators with their kind, and the id of each class"
