@@ -61,7 +61,8 @@ from ocean_fastai.transect.track import leg_overlap, plot_transects, transects
 from ocean_fastai.transect.footprint import (Camera, footprint, locate_boxes, pixel_to_sea,
     plot_footprint, read_camera, sea_to_pixel)
 from ocean_fastai.transect.horizon import check_tilt, find_horizon
-from ocean_fastai.transect.detection import detection_function, detection_models, plot_detection
+from ocean_fastai.transect.detection import detection_function
+from ocean_fastai.transect.models import detection_models, plot_detection
 from ocean_fastai.transect.observers import two_observers
 from ocean_fastai.transect.rates import held_out_rates
 from ocean_fastai.transect.density import density, plot_density
