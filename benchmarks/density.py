@@ -5,8 +5,8 @@ distribution (mean 30 a km2, coefficient of variation 0.5), their number is Pois
 (sigma 40 m, large ones 60 m) times 0.9 on the line; false detections are Poisson, 2 a km2 (about a tenth of all detections).
 
     rates      recall and false detections by size and distance from another such voyage at 40 things a km2, its legs resampled as groups
-    distances  a detection function of the survey's own distances with size as covariate; g(0) by a person as second observer, who looked
-               through all pictures; precision from 300 detections of the survey that were checked
+    distances  a detection function of the survey's own distances with the size class as covariate; g(0) by a person as second observer, who looked
+               through all pictures, from the things within 30 m; precision from 300 detections of the survey that were checked
     formula    as distances, with the estimator R2 in place of the bootstrap
 
 The truth is the mean density. "naive" is the count over the area.
@@ -55,9 +55,11 @@ def one(seed, args):
         return density(found, legs, rates=rates, **options).summary
     checked = found.iloc[rng.permutation(len(found))[:300]]
     rates = held_out_rates(checked, BREAKS, [40])
-    fit = detection_function(found, width_m=WIDTH, covariates=["size_m"])
+    found["kind"] = np.where(found["size_m"] > 1, "large", "small")
+    fit = detection_function(found, width_m=WIDTH, covariates=["kind"])
     seen = survey[survey["true"]].assign(model=lambda d: d["found"], square=lambda d: (d["across_m"]/WIDTH)**2)
-    pair = two_observers(seen[seen["human"] | seen["model"]], ["square"], zero="square", groups="leg", n_boot=min(100, args.n_boot), seed=seed)
+    near = (seen["human"] | seen["model"]) & (seen["across_m"].abs() < 30)
+    pair = two_observers(seen[near], ["square"], zero="square", groups="leg", n_boot=min(100, args.n_boot), seed=seed)
     return density(found, legs, rates=rates, detection=fit, g0=pair, variance="R2" if args.way == "formula" else "bootstrap", **options).summary
 
 

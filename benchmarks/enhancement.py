@@ -6,7 +6,7 @@ benchmarks/seafloor.py holds out. Debris: the test videos of split 0, mean avera
 The bound: an oracle that knows the truth takes for each image whichever of the five answers (plain and four enhanced) is right. Any five answers that differ allow that, so its measure is the same oracle over five answers about pictures
 that a person can't tell apart: plain, mirrored, and shifted by 2 % of the width to three sides.
 
-    python benchmarks/enhancement.py --out DIR [--sets seafloor debris]      (DIR keeps the embeddings)
+    python benchmarks/enhancement.py --out DIR [--sets seafloor debris] [--every 1]      (DIR keeps the embeddings)
 """
 import argparse
 import time
@@ -24,9 +24,10 @@ from ocean_fastai.evaluate.bootstrap import bootstrap, interval_of
 from ocean_fastai.evaluate.compare import compare_preds
 from ocean_fastai.images import open_image
 from ocean_fastai.infer.embed import embed
+from ocean_fastai.data.embeddings import load_embeddings
 from ocean_fastai.infer.probe import fit_probe
 
-ARCH, SIZES = "mobilenetv2_100", {"seafloor": (224, 224), "debris": (192, 144)}
+ARCH, SIZES = "mobilenetv2_100", {"seafloor": (128, 128), "debris": (144, 108)}
 
 
 def shifted(image, dx, dy):
@@ -44,11 +45,7 @@ def embedded(name, df, variant, out):
     "Embeddings of the pictures after a change, kept in `out`."
     file = out/f"{name}-{variant}.parquet"
     items = pd.DataFrame({"path": df["path"].astype(str)})
-    if file.exists():
-        table = pd.read_parquet(file)
-        if len(table) == len(df):
-            from ocean_fastai.infer.embeddings import load_embeddings
-            return load_embeddings(file)
+    if file.exists(): return load_embeddings(file)
     items["image"] = [np.ascontiguousarray(VARIANTS[variant](open_image(p, min_size=SIZES[name]))) for p in image_paths(df)]
     return embed(ARCH, items, weights_of(ARCH), "blocks", size=SIZES[name], out=file, progress=False)
 
@@ -73,15 +70,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--sets", nargs="+", default=list(SIZES))
+    parser.add_argument("--every", type=int, default=1, help="learn from every n-th image alone")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     fast_cpu()
     warnings.simplefilter("ignore")
     for name in args.sets:
         _, df, groups = next(splits_of(name, [0]))
-        rows = df[df["split"] != "test"].drop(columns="split").reset_index(drop=True)
+        attrs = df.attrs
+        rows = df[df["split"] != "test"].drop(columns="split").iloc[::args.every].reset_index(drop=True)
         test = df[df["split"] == "test"].reset_index(drop=True)
-        rows.attrs = test.attrs = df.attrs
+        df = pd.concat([rows, test], ignore_index=True)
+        rows.attrs = test.attrs = df.attrs = attrs
         start = time.process_time()
         tables = {v: embedded(name, df, v, args.out) for v in VARIANTS}
         print(f"{name}: {len(rows)} learnt from, {len(test)} judged; embedded in {time.process_time() - start:.0f} s CPU", flush=True)

@@ -5,7 +5,7 @@ A probe (`embed`, `fit_probe`) on the training and validation videos of split 0,
 Drawn: `ROVFrame` within 16 % of the width, the same for all frames of a video, put on the test images alone; filled: the same, taken off by `FillOverlay` with its true mask. Real: the test images with and without the label `rov`, judged on
 plastic and bio, whole, cropped, and with the text filled that `find_static_overlay` finds in their video. All differences are paired; intervals are bootstrap percentiles over whole videos.
 
-    python benchmarks/rov_frame.py --out DIR      (DIR keeps the embeddings)
+    python benchmarks/rov_frame.py --out DIR [--every 1]      (DIR keeps the embeddings)
 """
 import argparse
 import time
@@ -25,10 +25,10 @@ from ocean_fastai.evaluate.compare import compare_preds
 from ocean_fastai.geometry import ROVCrop
 from ocean_fastai.images import open_image
 from ocean_fastai.infer.embed import embed
-from ocean_fastai.infer.embeddings import load_embeddings
+from ocean_fastai.data.embeddings import load_embeddings
 from ocean_fastai.infer.probe import fit_probe
 
-ARCH, SIZE, REACH = "mobilenetv2_100", (192, 144), .16
+ARCH, SIZE, REACH = "mobilenetv2_100", (144, 108), .16
 
 
 def framed(image, video):
@@ -38,9 +38,9 @@ def framed(image, video):
     return out, (out != a).any(2)
 
 
-def pictures(df, kind):
+def pictures(df, kind, found):
     "Arrays of the images after a change."
-    masks = video_overlays(df) if kind == "text filled" else {}
+    masks = found if kind == "text filled" else {}
     for path, video in zip(image_paths(df), df["video"]):
         image = np.asarray(open_image(path))
         if kind in ("frame", "frame filled"):
@@ -51,12 +51,12 @@ def pictures(df, kind):
         yield image
 
 
-def embedded(df, kind, crop, out):
+def embedded(df, kind, crop, out, found):
     "Embeddings of the images after a change, kept in `out`."
     file = out/f"{kind}-{'crop' if crop else 'whole'}.parquet"
     if file.exists(): return load_embeddings(file)
     items = pd.DataFrame({"path": df["path"].astype(str)})
-    items["image"] = list(pictures(df, kind))
+    items["image"] = list(pictures(df, kind, found))
     return embed(ARCH, items, weights_of(ARCH), "blocks", size=SIZE, crop=ROVCrop(2/3) if crop else None, out=file, progress=False)
 
 
@@ -71,16 +71,19 @@ def show(title, runs, test, target, baseline):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--every", type=int, default=1, help="learn from every n-th image alone")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     fast_cpu()
     warnings.simplefilter("ignore")
     _, df, _ = next(splits_of("debris", [0]))
     test = df[df["split"] == "test"].reset_index(drop=True)
-    rows = df[df["split"] != "test"].drop(columns="split").reset_index(drop=True)
-    rows.attrs = test.attrs = df.attrs
+    rows = df[df["split"] != "test"].drop(columns="split").iloc[::args.every].reset_index(drop=True)
+    attrs, df = df.attrs, pd.concat([rows, test], ignore_index=True)
+    rows.attrs = test.attrs = df.attrs = attrs
     start = time.process_time()
-    tables = {(kind, crop): embedded(df if kind in ("plain", "text filled") else test, kind, crop, args.out)
+    found = video_overlays(df)
+    tables = {(kind, crop): embedded(df if kind in ("plain", "text filled") else test, kind, crop, args.out, found)
               for kind, crop in (("plain", False), ("plain", True), ("frame", False), ("frame", True), ("frame filled", False), ("text filled", False))}
     print(f"{len(rows)} learnt from, {len(test)} judged; embedded in {time.process_time() - start:.0f} s CPU", flush=True)
 
@@ -93,7 +96,6 @@ def main():
     two = {"cropped": asked(cropped, "plain", True), "cropped, frame on": asked(cropped, "frame", True)}
     show("drawn frame, against the crop without it", two, test, "label", "cropped")
     runs = {"whole": asked(whole, "plain"), "cropped": two["cropped"], "text filled, both": asked(filled, "text filled"), "text filled at test": asked(whole, "text filled")}
-    found = video_overlays(test)
     texts = test["video"].map(lambda v: found.get(str(v)) is not None and found[str(v)].any()).to_numpy()
     share = np.mean([found[str(v)].mean() for v in test["video"][texts]]) if texts.any() else 0
     print(f"static overlay found for {texts.sum()} of {len(test)} test images, on average {share:.1%} of the image", flush=True)

@@ -19,11 +19,15 @@ from ocean_fastai.data.manifest import (check_manifest, classes_of, image_paths,
     save_manifest, target_columns)
 from ocean_fastai.data.sources import manifest_from_csv, manifest_from_folder
 from ocean_fastai.data.boxes import boxes_to_labels, check_boxes, draw_boxes, show_boxes
+from ocean_fastai.data.embeddings import embedding_matrix, load_embeddings, save_embeddings
+from ocean_fastai.data.groups import group_frames, plot_links, why_grouped
 from ocean_fastai.data.splits import load_split, save_split, split_frames, split_hash
 from ocean_fastai.data.augment import (AlbumentationsTransform, FillOverlay, ROVFrame, WaterOptics, aug_recipes,
     ocean_augs, show_augs)
 from ocean_fastai.data.enhance import ENHANCEMENTS, Enhance, enhance
 from ocean_fastai.data.corrupt import corrupt, corruption_table, show_corruptions
+from ocean_fastai.data.spatial import correlogram, plot_correlogram, spatial_blocks, spatial_split
+from ocean_fastai.data.folds import dive_folds, representative_split
 from ocean_fastai.data.loaders import OceanDataLoaders
 from ocean_fastai.data.overlay import find_static_overlay, propose_crop
 from ocean_fastai.data.audit import audit_images, audit_report, plot_audit
@@ -43,10 +47,10 @@ from ocean_fastai.train.blocks import blocks_network, class_maps
 from ocean_fastai.train.learner import ocean_learner, refit
 from ocean_fastai.train.tracking import wandb_tracking
 from ocean_fastai.infer.bundle import Bundle, load_bundle, save_bundle
+from ocean_fastai.infer.domain import fit_domain, learner_domain
 from ocean_fastai.infer.items import list_items
 from ocean_fastai.infer.predict import load_predictions, predict_table
 from ocean_fastai.infer.corrupted import corrupted_predictions
-from ocean_fastai.infer.embeddings import embedding_matrix, load_embeddings, save_embeddings
 from ocean_fastai.infer.embed import embed
 from ocean_fastai.infer.probe import fit_probe
 from ocean_fastai.infer.hub import push_bundle
@@ -54,6 +58,8 @@ from ocean_fastai.infer.onnx import export_onnx
 from ocean_fastai.explain.cam import cam_maps, show_cams
 from ocean_fastai.explain.heatmaps import heat_boxes, heat_maps
 from ocean_fastai.explain.localize import fit_threshold, localize
+from ocean_fastai.explain.subclasses import (name_subclasses, plot_subclasses, subclass_sheets, subclasses,
+    subclasses_report)
 from ocean_fastai.evaluate.scores import classification_scores, confusion, summary_dict
 from ocean_fastai.evaluate.wsol import center_boxes, max_box_acc, max_box_acc_v2, pointing_game
 from ocean_fastai.evaluate.boxes import boxes_report, match_boxes, wsol_scores
@@ -65,12 +71,17 @@ from ocean_fastai.evaluate.reliability import plot_reliability, plot_risk_covera
 from ocean_fastai.evaluate.compare import compare, compare_preds, plot_comparison
 from ocean_fastai.evaluate.robustness import plot_robustness, robustness, robustness_report, robustness_scores
 from ocean_fastai.evaluate.thresholds import choose_thresholds, cooccurrence, plot_cooccurrence
+from ocean_fastai.evaluate.leaks import leak_free, leak_report, leaking_pairs, price_of_leak
+from ocean_fastai.evaluate.survey import estimate_shares, frames_to_check
+from ocean_fastai.evaluate.survey_page import plot_shares, shares_report
+from ocean_fastai.evaluate.domain import errors_by_domain, plot_errors_by_domain
 from ocean_fastai.annotate.pseudo import pseudo_label
 from ocean_fastai.transect.track import leg_overlap, plot_transects, transects
 from ocean_fastai.transect.footprint import (Camera, footprint, locate_boxes, pixel_to_sea,
     plot_footprint, read_camera, sea_to_pixel)
 from ocean_fastai.transect.horizon import check_tilt, find_horizon
-from ocean_fastai.transect.detection import detection_function, detection_models, plot_detection
+from ocean_fastai.transect.detection import detection_function
+from ocean_fastai.transect.models import detection_models, plot_detection
 from ocean_fastai.transect.observers import two_observers
 from ocean_fastai.transect.rates import held_out_rates
 from ocean_fastai.transect.density import density, plot_density

@@ -221,3 +221,34 @@ def test_boxes_from_coco_to_scores(drawn, home):
     assert "no class whale" in refused("localize", home/"coco-run"/"bundle", drawn.parent/"images", "--classes", "whale", "--out", home/"no")
     assert "exists already" in refused("score", home/"found"/"boxes.csv", coco, "--out", home/"judged")
     assert not (home/"no").exists()
+
+def test_group_writes_what_split_keeps_together(drawn, home):
+    "By names: the drawn videos; what `split` reads of it, and what is refused."
+    out,_ = ok("group", drawn, "--out", home/"grouped.csv", "--evidence", "name,time")
+    df = pd.read_csv(home/"grouped.csv")
+    assert "24 images in 12 groups" in out and (df.groupby("group").video.nunique() == 1).all() and df.group.nunique() == 12
+    out,_ = ok("split", home/"grouped.csv", "--target", "floor", "--out", home/"grouped-split.csv")
+    assert "split by group" in out
+    assert (pd.read_csv(home/"grouped-split.csv").groupby("group").split.nunique() == 1).all()
+    assert "exists already" in refused("group", drawn, "--out", home/"grouped.csv")
+    assert "choose from name, time, hash, embedding" in refused("group", drawn, "--out", home/"g2.csv", "--evidence", "smell")
+    assert "has a column `group` already" in refused("group", mine(home, df), "--out", home/"g2.csv", "--evidence", "name")
+    assert not (home/"g2.csv").exists()
+
+def mine(home, df):
+    "A manifest whose groups are the user's own."
+    df.drop(columns=[c for c in df if c.startswith("group_")]).to_csv(home/"mine.csv", index=False)
+    return home/"mine.csv"
+
+def test_leaks_tells_the_price(drawn, home):
+    net = ["--arch", "mobilenetv2_035", "--weights", "none", "--size", "32"]
+    df = pd.read_csv(drawn).assign(split=["train", "valid"]*12)
+    df["path"] = [str(drawn.parent/p) for p in df.path]
+    df.to_csv(home/"torn.csv", index=False)
+    out,_ = ok("leaks", home/"torn.csv", "--target", "floor", *net, "--out", home/"leaks")
+    assert "optimism" in out and {p.name for p in (home/"leaks").iterdir()} >= {"report.html", "price.csv", "pairs.csv", "run.json"}
+    assert set(pd.read_csv(home/"leaks"/"pairs.csv").path) == set(df.path[df.split == "valid"])
+    assert load(home/"leaks"/"run.json")["status"] == "finished"
+    assert "exists already" in refused("leaks", home/"torn.csv", "--target", "floor", "--out", home/"leaks")
+    assert "no such column" in refused("leaks", home/"torn.csv", "--target", "floor", "--groups", "cruise", *net, "--out", home/"leaks2")
+    assert not (home/"leaks2").exists()

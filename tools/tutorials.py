@@ -16,7 +16,8 @@ from nbclient import NotebookClient
 from PIL import Image
 
 root = Path(__file__).resolve().parent.parent
-TUTORIALS = ("seafloor", "elements", "two_heads", "localization", "litter", "robustness")
+TUTORIALS = ("seafloor", "elements", "two_heads", "localization", "litter", "honest_splits", "robustness", "survey",
+             "subclasses")
 GIVEN = {"litter": "images/litter"} # What a reader downloads first
 MAX_PNG = 100_000 # Characters; a larger picture is kept as JPEG
 

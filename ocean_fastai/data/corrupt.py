@@ -145,7 +145,7 @@ def corruption_table(
     "What each corruption does at each severity."
     rows = [{"corruption": name, "family": c.family, "unit": c.unit, **dict(enumerate(c.levels, 1))}
             for name,c in CORRUPTIONS.items()]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, dtype=object) # Levels as they are, whole or not
 
 def corrupt(
     image, # PIL image, or height x width x 3 array of bytes

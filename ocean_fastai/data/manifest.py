@@ -25,7 +25,7 @@ from ..tables import MANIFEST_SUFFIXES, TEXT_COLUMNS, read_table, table_suffix
 
 # %% ../../nbs/10_data.manifest.ipynb #4abfc327
 RESERVED = ("path", "video", "time", "lat", "lon", "depth", "width", "height", "group", "split", "cached", "error",
-            "image_id")
+            "image_id", "group_link", "group_evidence", "group_value")
 SPLIT_NAMES = {"train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid",
                "test": "test", "testing": "test"}
 PERSON,PSEUDO = "person","pseudo" # In the column `<target>_source`: whose label it is
@@ -276,6 +276,9 @@ def save_manifest(
     home,out = Path(os.path.abspath(path.parent)),df.copy()
     out["path"] = [p.relative_to(home).as_posix() if p.is_relative_to(home) else str(p) for p in image_paths(df)]
     out["path"] = out["path"].map(printable)
+    if {"group", "group_link"} <= set(out): # Paths, as `group_frames` wrote them
+        names = dict(zip(df["path"].map(printable), out["path"]))
+        for c in ("group", "group_link"): out[c] = [names.get(v, v) for v in out[c]]
     out.attrs = {}
     with atomic_path(path) as temp:
         out.to_csv(temp, index=False, errors="backslashreplace") if suffix == ".csv" else out.to_parquet(temp,

@@ -9,6 +9,7 @@ __all__ = ['META_COLUMNS', 'time_seconds', 'read_meta', 'read_track', 'match_tra
 
 # %% ../../nbs/195_data.meta.ipynb #19500003
 import re
+import struct
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -75,7 +76,8 @@ def _of_file(path):
         with Image.open(path, formats=IMAGE_FORMATS) as im:
             exif,xmp = im.getexif(),im.info.get("xmp") or im.info.get("XML:com.adobe.xmp")
             detail,gps = exif.get_ifd(0x8769),exif.get_ifd(0x8825)
-    except (OSError, SyntaxError, ValueError, KeyError) as e: return {"problem": f"can't be read ({e})"}
+    except (OSError, SyntaxError, ValueError, KeyError, TypeError, struct.error) as e:
+        return {"problem": f"can't be read ({e})"}
     stamp = str(detail.get(36867) or detail.get(36868) or exif.get(306) or "").strip("\0 ")
     part = re.sub(r"\D", "", str(detail.get(37521, "")))
     taken = pd.to_datetime(stamp, format="%Y:%m:%d %H:%M:%S", errors="coerce")

@@ -22,7 +22,8 @@ from ..data.manifest import cell_texts
 from .scores import as_matrices, interval_of, match_truth, resampled_groups, targets_of
 from ..infer.config import check_unlearnt
 from ..infer.bundle import Bundle, learner_targets
-from ..infer.predict import predict_table, relabelled
+from ..infer.predict import predict_table
+from ..infer.rows import relabelled
 from ..train.models import weights_fingerprint
 
 # %% ../../nbs/62_evaluate.calibration.ipynb #8f99335c

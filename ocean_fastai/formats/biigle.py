@@ -23,8 +23,7 @@ from .base import Format, decoded, lost_columns, parsed, register, report_table
 from .coco import write as write_coco_file
 from .ifdo import write as write_ifdo_file
 from .labels import (HUMAN, box_round, corners_kept, frame_name, image_records, labelled_tables,
-                                         labels_table,
-                                         target_keys, targets_to_write, texts_of)
+                                         labels_table, readable, targets_to_write, texts_of)
 
 # %% ../../nbs/28_formats.biigle.ipynb #f0280006
 _KINDS = {"annotation_label_id": "image", "video_annotation_label_id": "video", "image_label_id": "label",
@@ -75,7 +74,8 @@ def _content(path, images, target):
                           at=texts_of(df, "created_at"), of=texts_of(df, "annotation_id"))
         for place,lon,lat in df.assign(lon=texts_of(df, "longitude"), lat=texts_of(df, "latitude"))[
                 ["filename", "lon", "lat"]].drop_duplicates("filename").itertuples(index=False):
-            if kind != "video": table[place] = {k: float(v) for k,v in (("lat", lat), ("lon", lon)) if v}
+            with readable(f"{where}: {place}"):
+                if kind != "video": table[place] = {k: float(v) for k,v in (("lat", lat), ("lon", lon)) if v}
         for r in known.itertuples():
             said = {"annotator": r.who, "status": HUMAN, "created_at": r.at}
             if kind == "label":
@@ -84,9 +84,8 @@ def _content(path, images, target):
             at = f"{where} row {r.row}"
             points = _parsed(r.points, at, "points")
             seconds = _parsed(r.frames, at, "frames") if kind == "video" else [None]
-            spots = points if kind == "video" and (not points or isinstance(points[0],
-                                                                      list) or points[0] is None) else [points]
-            spots = spots or [[]]*len(seconds)
+            nested = kind == "video" and (not points or not isinstance(points[0], (int, float)))
+            spots = (points if nested else [points]) or [[]]*len(seconds)
             if len(spots) != len(seconds): raise BoxError(f"{at}: {len(spots)} shapes for {len(seconds)} frames")
             for t,spot in zip(seconds, spots):
                 if kind == "video" and t is None:
@@ -103,8 +102,8 @@ def _content(path, images, target):
                                   **said, "annotation_id": r.of, "label_hierarchy": r.lineage,
                                   **({} if straight else corners_kept(spot, xyxy))})
                 else: shapes[r.shape_name] = shapes.get(r.shape_name, 0) + 1
-    rows += [(n, f"{n} labels of the shape {s} are not read: only rectangles and whole frames are") for s,
-             n in shapes.items()]
+    what = "are not read: only rectangles and whole frames are"
+    rows += [(n, f"{n} labels of the shape {s} {what}") for s,n in shapes.items()]
     rows += [(turned, f"{turned} rectangles are rotated: the box round them is taken"),
              (gaps, f"{gaps} gaps in the tracks of videos are passed over")]
     several = pd.Series([b["told"] + "\n" + b["annotation_id"] for b in boxes if b["annotation_id"]],

@@ -26,8 +26,8 @@ from .base import (Format, checked_to_write, decoded, entry, lost_columns, parse
                                        report_table)
 from .labels import (HUMAN, MACHINE, VERIFIED, box_round, by_image, corners_kept, corners_of,
                                          frame_name, image_labels, image_records, json_value, known_value,
-                                         labelled_tables, labels_table, row_status, target_keys, targets_to_write,
-                                         texts_of)
+                                         labelled_tables, labels_table, readable, row_status, target_keys,
+                                         targets_to_write, texts_of)
 
 # %% ../../nbs/26_formats.ifdo.ipynb #f0260011
 _FIELDS = {"image-latitude": "lat", "image-longitude": "lon", "image-area-square-meters": "area_m2",
@@ -116,39 +116,40 @@ def _content(path, images, target):
     firsts = {name: item[0] if isinstance(item, list) and item else item for name,item in items.items()}
     if odd := [name for name,item in firsts.items() if not isinstance(item, dict)]:
         raise BoxError(f"{path}: {few(odd)}: should be a table of what is known of the image")
-    whos,names = _people(header, firsts.values())
+    with readable(path): whos,names = _people(header, firsts.values())
     table,boxes,labels,shapes,turned,later = {},[],[],{},0,0
     for name,item in items.items():
-        first = firsts[name]
-        own = _place_and_time(first, header, f"{path}: {name}") | {k: _cell(v) for k,
-                                                                   v in first.items() if k not in _TAKEN}
-        local = first.get("image-set-local-path", header.get("image-set-local-path"))
-        told = f"{local}/{name}" if local and (Path(path).parent/str(local)).is_dir() else name
-        notes = first.get("image-annotations") or ()
-        video = isinstance(item, list) and (len(item) > 1 or any(n.get("frames") for n in notes))
-        later += len(item) - 1 if isinstance(item, list) else 0
-        if not video or not notes: table[told] = {"told": told, **own}
-        whole = {}
-        for k,note in enumerate(notes, 1):
-            where = f"{name} annotation {k}"
-            spots = note.get("coordinates") or [[]]
-            spots = spots if isinstance(spots[0], list) else [spots]
-            shape = note.get("shape") or _COUNTS.get(len(spots[0]), "polygon")
-            at = note.get("frames") or [None]*len(spots)
-            for t,spot in zip(at, spots if len(spots) == len(at) else [[]]*len(at)):
-                place = told if t is None else frame_name(told, time=float(t))
-                if t is not None: table.setdefault(place, {"told": place, **own, "video": told, "time": float(t)})
-                for said in _said(note.get("labels"), whos, names, f"{path}: {where}"):
-                    if shape == "whole-image":
-                        whole.setdefault((place, said["annotator"], said["status"]), []).append(said)
-                    elif shape == "rectangle":
-                        xyxy,straight = box_round(spot)
-                        turned += not straight
-                        boxes.append({"where": where, "told": place, **said, **dict(zip(BOX_COLUMNS[2:6], xyxy)),
-                                      **({} if straight else corners_kept(spot, xyxy))})
-                    else: shapes[shape] = shapes.get(shape, 0) + 1
-        labels += [{**said[0], "told": place, "target": target, "label": ";".join(canonical(s["label"]) for s in said)}
-                   for (place,*_),said in whole.items()]
+        with readable(f"{path}: {name}"):
+            first = firsts[name]
+            own = _place_and_time(first, header, f"{path}: {name}") | _further(first)
+            local = first.get("image-set-local-path", header.get("image-set-local-path"))
+            told = f"{local}/{name}" if local and (Path(path).parent/str(local)).is_dir() else name
+            notes = first.get("image-annotations") or ()
+            video = isinstance(item, list) and (len(item) > 1 or any(n.get("frames") for n in notes))
+            later += len(item) - 1 if isinstance(item, list) else 0
+            if not video or not notes: table[told] = {"told": told, **own}
+            whole = {}
+            for k,note in enumerate(notes, 1):
+                where = f"{name} annotation {k}"
+                spots = note.get("coordinates") or [[]]
+                spots = spots if isinstance(spots[0], list) else [spots]
+                shape = note.get("shape") or _COUNTS.get(len(spots[0]), "polygon")
+                at = note.get("frames") or [None]*len(spots)
+                for t,spot in zip(at, spots if len(spots) == len(at) else [[]]*len(at)):
+                    place = told if t is None else frame_name(told, time=float(t))
+                    if t is not None: table.setdefault(place, {"told": place, **own, "video": told, "time": float(t)})
+                    for said in _said(note.get("labels"), whos, names, f"{path}: {where}"):
+                        if shape == "whole-image":
+                            whole.setdefault((place, said["annotator"], said["status"]), []).append(said)
+                        elif shape == "rectangle":
+                            xyxy,straight = box_round(spot)
+                            turned += not straight
+                            boxes.append({"where": where, "told": place, **said, **dict(zip(BOX_COLUMNS[2:6], xyxy)),
+                                          **({} if straight else corners_kept(spot, xyxy))})
+                        else: shapes[shape] = shapes.get(shape, 0) + 1
+            for (place,*_),said in whole.items():
+                cell = ";".join(canonical(s["label"]) for s in said)
+                labels.append({**said[0], "told": place, "target": target, "label": cell})
     rows = [(n, f"{n} labels of the shape {shape} are not read: only rectangles and whole images are") for shape,
             n in shapes.items()]
     rows += [(turned, f"{turned} rectangles are rotated: the box round them is taken")]
@@ -157,10 +158,10 @@ def _content(path, images, target):
     rows += [(len(paths), f"{len(paths)} images are named by paths ({few(paths)}), where iFDO wants file names")]
     return *_located(path, images, list(table.values()), boxes, labels, rows),header,names
 
-def _cell(value):
-    "A value of a field as a cell: lists and tables as JSON text"
-    return value if isinstance(value, (str, int, float)) or value is None else json.dumps(value, ensure_ascii=False,
-                                                                      default=str)
+def _further(item):
+    "The other fields of an image, lists and tables as JSON text"
+    return {k: v if isinstance(v, (str, int, float)) or v is None else json.dumps(v, ensure_ascii=False, default=str)
+            for k,v in item.items() if k not in _TAKEN}
 
 def _located(path, images, table, boxes, labels, rows):
     "Folder, images, boxes and labels with the images' paths, and the report's rows"
@@ -261,7 +262,6 @@ def write(
                                               "boxes")])
 
 def _digest(text): return hashlib.sha256(text.encode()).hexdigest()
-
 def _uuid(digest):
     "A UUID of version 4 made from a hash, so that the same image has the same one"
     return str(uuid.UUID(hex=digest[:32], version=4))
@@ -280,12 +280,9 @@ def _item(row, file, home):
     if known_value(when) and not isinstance(when, (int, float)):
         at = pd.to_datetime(str(when), errors="coerce", utc=True)
         if at == at: out["image-datetime"] = at.strftime(_FORMAT)
-    if file.parent != home: out["image-set-local-path"] = _relative(file.parent, home)
+    near = file.parent.is_relative_to(home)
+    if file.parent != home: out["image-set-local-path"] = str(file.parent.relative_to(home) if near else file.parent)
     return out
-
-def _relative(folder, home):
-    "A folder as seen from another"
-    return folder.relative_to(home).as_posix() if folder.is_relative_to(home) else str(folder)
 
 def _notes(manifest, boxes, targets, ids):
     "Annotations of each image, the annotators with their kind, and the id of each class"

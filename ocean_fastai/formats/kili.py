@@ -18,9 +18,9 @@ from ..data.manifest import cell_texts, image_paths, is_multilabel, parse_cell
 from ..data.boxes import image_sizes
 from .base import (Format, checked_to_write, decoded, entry, lost_columns, parsed, register,
                                        report_table)
-from .labels import (MACHINE, VERIFIED, box_round, by_image, corners_kept, file_names, image_labels,
-                                         image_records, known_value, labelled_tables, labels_table, row_status,
-                                         target_keys, targets_to_write)
+from .labels import (HUMAN, MACHINE, VERIFIED, box_round, by_image, corners_kept, file_names,
+                                         image_labels, image_records, known_value, labelled_tables, labels_table,
+                                         readable, row_status, target_keys, targets_to_write)
 from .interfaces import BOXES_JOB, kili_interface, kili_jobs
 
 # %% ../../nbs/24_formats.kili.ipynb #f0240016
@@ -41,9 +41,9 @@ def _assets(path, interface):
         assets += data if isinstance(data, list) else [data]
     jobs = None
     if interface is not None:
-        read = interface if isinstance(interface, dict) else parsed(interface, lambda raw: json.loads(decoded(raw)),
-                                                                    "JSON")
-        jobs = kili_jobs(read, "interface" if isinstance(interface, dict) else interface)
+        given = isinstance(interface, dict)
+        read = interface if given else parsed(interface, lambda raw: json.loads(decoded(raw)), "JSON")
+        jobs = kili_jobs(read, "interface" if given else interface)
     return found[0],assets,jobs
 
 def _labels_of(asset, predictions):
@@ -81,22 +81,23 @@ def _content(path, images, interface, predictions):
     for asset,row,size,turn in zip(assets, table, sizes, turns):
         extra = asset.get("jsonMetadata")
         if isinstance(extra, dict):
-            row |= {k: v for k,v in extra.items() if k not in ("path", "width", "height") and isinstance(v, (str, int,
-                                                                      float))}
-        kept,count["left"] = (out := _labels_of(asset, predictions))[0],count["left"] + out[1]
-        for model,who,label in kept:
-            about = {"annotator": who, "status": MACHINE if model else "human", "created_at": label.get("createdAt")}
-            answers = label.get("jsonResponse")
-            answers = json.loads(answers) if isinstance(answers, str) else answers or {}
-            where = f"{file}: asset {asset['externalId']}"
-            for job,answer in answers.items():
-                _answer(job, answer, answers, jobs, where, row, turn and size, turn, about, boxes, labels, count)
+            row |= {k: v for k,v in extra.items() if k not in _OWN and isinstance(v, (str, int, float))}
+        where = f"{file}: asset {asset['externalId']}"
+        with readable(where):
+            kept,left = _labels_of(asset, predictions)
+            count["left"] += left
+            for model,who,label in kept:
+                about = {"annotator": who, "status": MACHINE if model else HUMAN, "created_at": label.get("createdAt")}
+                answers = label.get("jsonResponse")
+                answers = json.loads(answers) if isinstance(answers, str) else answers or {}
+                for job,answer in answers.items():
+                    _answer(job, answer, answers, jobs, where, row, turn and size, turn, about, boxes, labels, count)
     rows += [(count[k], what.format(count[k])) for k,what in _COUNTED.items()]
     known = [n for j in (jobs or {}).values() if j["kind"] == "OBJECT_DETECTION" for n in j["names"].values()]
     return file,folder,table,boxes,labels,known or None,rows
 
-_COUNTED = {"left": "{} labels are left out: earlier ones of an author, unfinished ones, predictions that people "
-            "replaced",
+_OWN = ("path", "width", "height")
+_COUNTED = {"left": "{} labels are left out: earlier or unfinished ones of an author, predictions that people replaced",
             "video": "{} answers are of a video's frames, which are not read",
             "nested": "{} answers to nested jobs are not read",
             "other": "{} answers are neither classes nor rectangles, and are not read",
@@ -147,8 +148,8 @@ def _answer(job, answer, answers, jobs, where, row, told, turn, about, boxes, la
         if turn and straight and xyxy[0] == xyxy[0]: xyxy = turn.boxes([xyxy])[0].tolist()
         category = (note.get("categories") or [{}])[0]
         score = category.get("confidence")
-        boxes.append({"where": f"{job} annotation {n}", "path": row["path"], "label": _named(category, known["names"],
-                                                                      where, job),
+        label = _named(category, known["names"], where, job)
+        boxes.append({"where": f"{job} annotation {n}", "path": row["path"], "label": label,
                       "x0": xyxy[0], "y0": xyxy[1], "x1": xyxy[2], "y1": xyxy[3],
                       "score": score/100 if isinstance(score, (int, float)) and about["status"] == MACHINE else None,
                       "annotator": about["annotator"], "status": about["status"],

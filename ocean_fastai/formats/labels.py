@@ -6,13 +6,14 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/formats.labels.html.md"""
 
 # %% auto #0
 __all__ = ['STATUSES', 'HUMAN', 'MACHINE', 'VERIFIED', 'LABEL_COLUMNS', 'row_status', 'texts_of', 'labels_table', 'with_labels',
-           'targets_to_write', 'target_keys', 'image_labels', 'image_records', 'labelled_tables', 'frame_name',
-           'box_round', 'corners_kept', 'corners_of', 'probabilities', 'by_image', 'known_value', 'json_value',
-           'file_names']
+           'targets_to_write', 'target_keys', 'image_labels', 'image_records', 'readable', 'labelled_tables',
+           'frame_name', 'box_round', 'corners_kept', 'corners_of', 'probabilities', 'by_image', 'known_value',
+           'json_value', 'file_names']
 
 # %% ../../nbs/201_formats.labels.ipynb #f2010002
 import json
 import os
+from contextlib import contextmanager
 from math import isfinite, nan
 from pathlib import Path
 
@@ -20,7 +21,7 @@ import numpy as np
 import pandas as pd
 from fastcore.basics import listify
 
-from ..core import BoxError, ImageError, few
+from ..core import BoxError, ImageError, OceanError, few
 from ..data.boxes import BOX_COLUMNS
 from ..data.locate import image_folders, locate_images
 from ..data.manifest import PSEUDO, cell_texts, check_target
@@ -144,6 +145,17 @@ def image_records(
     n = sum(row["width"] != row["width"] for row in table)
     rows.append((n, f"the size of {n} of {len(table)} images isn't known, so their boxes aren't checked against it"))
     return folder,table,turns,rows
+
+@contextmanager
+def readable(
+    where, # File and place, for the error
+):
+    "What is built otherwise than the format says becomes a `BoxError` that names the place."
+    try: yield
+    except OceanError: raise
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as e:
+        what = f"is not built as the format says ({type(e).__name__}: {e})"
+        raise BoxError(f"{where}: {what}; correct it, or leave it out") from e
 
 def labelled_tables(
     file, # The file, for errors

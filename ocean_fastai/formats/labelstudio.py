@@ -22,7 +22,7 @@ from ..data.boxes import image_sizes
 from .base import Format, checked_to_write, decoded, parsed, register, report_table
 from .labels import (HUMAN, MACHINE, VERIFIED, box_round, by_image, corners_kept, file_names,
                                          image_labels, image_records, known_value, labelled_tables, labels_table,
-                                         row_status, target_keys, targets_to_write)
+                                         readable, row_status, target_keys, targets_to_write)
 from .interfaces import BOXES_TAG, studio_config, studio_tag, studio_tags
 
 # %% ../../nbs/25_formats.labelstudio.ipynb #f0250016
@@ -53,11 +53,11 @@ def _content(path, images, config, predictions):
         count["left"] += left
         row |= {k: v for k,v in task["data"].items() if k not in (*row, "image", *data.values()) and
                 isinstance(v, (str, int, float))}
-        for status,who,whole,result in results:
+        for status,who,result in results:
             cells = {}
             for k,region in enumerate(result.get("result") or (), 1):
                 where = f"{file}: task {task.get('id', n)}, region {k}"
-                _region(region, where, tags, status, who, row, turn, boxes, cells, count)
+                with readable(where): _region(region, where, tags, status, who, row, turn, boxes, cells, count)
             about = {"created_at": result.get("created_at"), "path": row["path"]}
             labels += [{"target": t, **about, **cell} for t,cell in cells.items()]
     known = [n for t in (tags or {}).values() if t["kind"] in ("rectanglelabels", "polygonlabels") for n in t["names"]]
@@ -81,11 +81,11 @@ def _image_of(task, data, where):
     return uploaded[1] if uploaded else name.rpartition("/")[2] if url.scheme else name
 
 def _results(task, predictions):
-    "What was said of a task: (status, annotator, whole, result) each; and how many are left out"
+    "What was said of a task: (status, annotator, result) each; and how many are left out"
     people = [(None, _person(a.get("completed_by")), a) for a in task.get("annotations") or () if isinstance(a, dict)]
-    kept = [(VERIFIED if a.get("parent_prediction") else HUMAN, who, True, a) for _,who,
+    kept = [(VERIFIED if a.get("parent_prediction") else HUMAN, who, a) for _,who,
             a in people if not a.get("was_cancelled")]
-    models = [(MACHINE, str(p.get("model_version") or "model"), True, p) for p in task.get("predictions") or ()
+    models = [(MACHINE, str(p.get("model_version") or "model"), p) for p in task.get("predictions") or ()
               if isinstance(p, dict)]
     keep = {"all": True, "none": False, "unlabelled": not kept}[predictions]
     return kept + models*keep,len(people) - len(kept) + len(models)*(not keep)

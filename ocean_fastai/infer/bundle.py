@@ -22,9 +22,11 @@ from safetensors.torch import save_file
 
 from ..core import BundleError, OceanError, atomic_folder, content_hash
 from ..geometry import Geometry
-from .card import (CARD, CONFIG, WEIGHTS, check_calibration, check_config, check_decide, check_prior,
+from .card import (CARD, CONFIG, DOMAIN, WEIGHTS, check_calibration, check_config, check_decide,
+                                     check_prior,
                                      check_thresholds, json_values, model_card)
 from .config import changed_config, learner_config, learner_settings, learner_targets
+from .domain import Domain, load_domain, save_domain
 from .files import HUB, checksum_of, config_hash, hub_folder, read_config, read_weights, write_config
 from .view import check_view
 from ..train.blocks import blocks_network
@@ -62,6 +64,7 @@ def save_bundle(
     localization:dict|None=None, # What `fit_threshold` gave, for `localize`
     calibration:dict|None=None, # What `calibrate` gave, for `predict`
     decide:str|dict|None=None, # How one class is chosen: "balanced" or "likely"; default "balanced" after weights
+    domain:Domain|None=None, # What `learner_domain` gave; of a bundle by default its own
 )->Path: # `folder`
     "Write a learner's network as a bundle. Raises `BundleError` if it can't be one, `OceanError` if `folder` is taken."
     if int(os.environ.get("RANK", 0)): return Path(folder)  # Of a distributed training the first process writes
@@ -78,11 +81,15 @@ def save_bundle(
     if localization is not None or not isinstance(learn, Bundle):
         config["localization"] = json_values(_localization(localization, config["targets"]))
     config |= {"notes": str(notes) if notes else config.get("notes"), "weights": weights_fingerprint(state)}
+    own = isinstance(learn, Bundle) and learn.config.get("weights") in (None, config["weights"])
+    domain = learn.domain if domain is None and own else domain
+    config.pop("domain", None)
     with atomic_folder(folder) as temp:
         save_file(state, temp/WEIGHTS, metadata={"format": "pt"})
+        if domain: config["domain"] = save_domain(domain, temp)
         write_config(temp, config, WEIGHTS)
         (temp/CARD).write_text(model_card(config, config["notes"]), encoding="utf-8")
-        (temp/WEIGHTS).chmod((temp/CONFIG).stat().st_mode)  # safetensors writes files that only their owner can read
+        for file in temp.glob("*.safetensors"): file.chmod((temp/CONFIG).stat().st_mode)  # else their owner's alone
         saved = load_bundle(temp, next(learn.model.parameters()).device)
         _check_same(learn.model, saved, shift)
         if not isinstance(learn, Bundle): check_view(learn, saved)
@@ -137,6 +144,7 @@ def network_input(
 # %% ../../nbs/43_infer.bundle.ipynb #37b52981
 class Bundle:
     "A network with its classes, geometry, normalization and thresholds; made by `load_bundle`"
+    domain = None # How far images are from those of the training, where that is known
     def __init__(self,
         model, # A timm network; taken as it is
         config:dict, # What config.json holds
@@ -166,8 +174,10 @@ class Bundle:
         "A hash of everything that predictions depend on."
         keys = ["architecture", "model_args", "targets", "multilabel", "thresholds", "geometry", "normalization"]
         if self.config.get("calibration"): keys.append("calibration")
+        sums = self.config.get("checksums") or {}
         known = {k: self.config.get(k) for k in keys} | ({"prior": self.prior} if self.prior else {})
-        return content_hash({"weights": (self.config.get("checksums") or {}).get(WEIGHTS), **known})
+        if DOMAIN in sums: known["domain"] = sums[DOMAIN]
+        return content_hash({"weights": sums.get(WEIGHTS), **known})
 
     def __repr__(self):
         says = "; ".join(f"{t}{' (several)' if t in self.multilabel else ''}: {', '.join(cs)}"
@@ -270,7 +280,9 @@ def load_bundle(
     model.load_state_dict(state)
     model.requires_grad_(False).eval()
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    return Bundle(model.to(device, memory_format=torch.channels_last), config, folder)
+    bundle = Bundle(model.to(device, memory_format=torch.channels_last), config, folder)
+    if config.get("domain"): bundle.domain = load_domain(folder, config)
+    return bundle
 
 # %% ../../nbs/43_infer.bundle.ipynb #ca11b002
 def save_calibrated(
@@ -283,7 +295,8 @@ def save_calibrated(
                                                                             bundle.multilabel)}
     config = {k: v for k,v in bundle.config.items() if k != "checksums"} | {"calibration": json_values(fits)}
     with atomic_folder(folder) as temp:
-        shutil.copyfile(bundle.folder/WEIGHTS, temp/WEIGHTS)
+        for file in (WEIGHTS, *([DOMAIN] if config.get("domain") else [])):
+            shutil.copyfile(bundle.folder/file, temp/file)
         write_config(temp, config, WEIGHTS)
         (temp/CARD).write_text(model_card(config, config.get("notes")), encoding="utf-8")
         load_bundle(temp, "cpu")

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from ..core import BundleError, content_hash, file_hash
-from .card import CARD, CONFIG, WEIGHTS
+from .card import CARD, CONFIG, DOMAIN, WEIGHTS
 
 # %% ../../nbs/425_infer.files.ipynb #425c0006
 def config_hash(
@@ -45,7 +45,8 @@ def write_config(
     file:str, # Of the network, in `folder` already
 ):
     "Write config.json, with the hashes of the network's file and of the config itself."
-    config["checksums"] = {file: file_hash(folder/file), CONFIG: config_hash(config)}
+    files = [file, *([DOMAIN] if config.get("domain") and file != DOMAIN else [])]
+    config["checksums"] = {**{name: file_hash(folder/name) for name in files}, CONFIG: config_hash(config)}
     text = json.dumps(config, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     (folder/CONFIG).write_text(text, encoding="utf-8")
 
@@ -100,6 +101,6 @@ def hub_folder(
 )->Path: # Where it lies
     "The folder of a bundle of the hub, fetched unless the local cache has it"
     repo,_,revision = name.removeprefix(HUB).partition("@")
-    files = [WEIGHTS, CONFIG, CARD]
+    files = [WEIGHTS, CONFIG, CARD, DOMAIN]
     try: return Path(huggingface_hub.snapshot_download(repo, revision=revision or None, allow_patterns=files))
     except (HFValidationError, HTTPError, OSError) as e: raise hub_error(name.removeprefix(HUB), e) from e

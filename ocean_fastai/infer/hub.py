@@ -17,7 +17,7 @@ from huggingface_hub.utils import HFValidationError, validate_repo_id
 from ..core import BundleError
 from .bundle import Bundle, load_bundle
 from .files import HUB, hub_error
-from .card import CARD, CONFIG, WEIGHTS
+from .card import CARD, CONFIG, DOMAIN, WEIGHTS
 
 # %% ../../nbs/491_infer.hub.ipynb #3cab7d1d
 def _card(text, bundle, name, license, datasets):
@@ -49,7 +49,8 @@ def push_bundle(
     if "/" not in name: raise BundleError(f"{name}: is no name of a model on the hub; give it as owner/name")
     text = (loaded.folder/CARD).read_text(encoding="utf-8") if (loaded.folder/CARD).is_file() else ""
     card = _card(text, loaded, name, license, datasets).encode("utf-8")
-    files = [CommitOperationAdd(file, loaded.folder/file) for file in (CONFIG, WEIGHTS)]
+    files = [CommitOperationAdd(file, loaded.folder/file) for file in (CONFIG, WEIGHTS,
+                                                                      *([DOMAIN] if loaded.domain else []))]
     files.append(CommitOperationAdd(CARD, card))
     api = api or HfApi()
     try:

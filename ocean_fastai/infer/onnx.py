@@ -139,7 +139,7 @@ def export_onnx(
     if not isinstance(bundle, Bundle): bundle = load_bundle(bundle, "cpu")
     if not any(True for _ in bundle.model.parameters()): # onnxruntime's, which has no tensors
         raise OceanError(f"{bundle.folder}: is exported already; copy the folder")
-    dropped = ("checksums", "logit_shift", "localization")
+    dropped = ("checksums", "logit_shift", "localization", "domain")
     config = {k: v for k,v in bundle.config.items() if k not in dropped}
     config |= {"thresholds": bundle.thresholds, "decide": bundle.decide, "prior": config.get("prior") or {},
                "normalization": {"mean": [0.]*3, "std": [1.]*3}}  # the network's own first step

@@ -22,14 +22,16 @@ from fastcore.basics import listify, patch
 from sklearn.metrics import average_precision_score, balanced_accuracy_score
 from torch import nn
 
+import ocean_fastai.infer.predict # `Bundle.predict`
 from ..core import SEED, BundleError, ManifestError, OceanError
 from ..data.manifest import classes_of, is_multilabel, label_matrix, split_parts
 from ..data.splits import group_column, group_numbers
 from .bundle import Bundle
+from .domain import Domain, fit_domain
 from .config import data_summary, model_args, whole_config
 from .embed import Body, embedding_body
-from .embeddings import check_same_body, embedding_matrix
-from .predict import prediction_rows
+from ..data.embeddings import check_same_body, embedding_matrix
+from .rows import prediction_rows
 from ..train.blocks import blocks_network, set_blocks_classifier
 from ..train.logistic import fit_logistic, standard
 from ..train.models import weights_fingerprint
@@ -82,6 +84,7 @@ class Probe:
     seconds: float # That fitting took
     about: dict # Body, weights, blocks and geometry of the embeddings
     data: dict # {part: {images, videos, classes}}, for the card
+    domain: Domain|None = None # How far images are from those it learnt from; None for fewer than 10
 
     def __repr__(self):
         names = {t: "mAP" if t in self.config["multilabel"] else "balanced accuracy" for t in self.config["targets"]}
@@ -164,8 +167,10 @@ def fit_probe(
     oof = _oof(Bundle(None, config), rows, folded)
     figures = {t: _figure(oof[oof["target"] == t], label_matrix(rows, t, cs), cs, t in multi)
                for t,cs in targets.items()}
+    read = X if about["layers"] == "last" else (X - mean)/std # what the classifier in the network reads
+    domain = fit_domain(read, numbers, seed=seed) if len(X) >= 10 else None
     return Probe(config, mean, std, weight, bias, chosen, oof, figures, len(rows), time.perf_counter() - start, about,
-                 data_summary(rows, targets))
+                 data_summary(rows, targets), domain)
 
 def _on_one_scale(X, fits):
     "Weights of all targets for features that all rows together standardize"
@@ -252,7 +257,9 @@ def bundle(self:Probe,
     fit = {"by": "fit_probe", "C": self.C, "n_train": self.n, "seconds": round(self.seconds, 2), "weights": weights}
     training = {"data": self.data, "fit": fit, "weights": weights, "figures": figures, "split": None}
     args = model_args(SimpleNamespace(model=model))
-    return Bundle(model, whole_config(model, self.about["arch"], args, known, training, None))
+    out = Bundle(model, whole_config(model, self.about["arch"], args, known, training, None))
+    out.domain = self.domain
+    return out
 
 # %% ../../nbs/48_infer.probe.ipynb #9b0be018
 @patch

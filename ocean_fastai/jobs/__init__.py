@@ -4,7 +4,9 @@ from importlib import import_module
 
 _MODULES = {"split": "data", "convert": "data", "train": "training", "predict": "prediction", "embed": "prediction",
             "export": "prediction", "evaluate": "judge", "compare": "judge", "score": "judge",
-            "calibrate": "judge", "robustness": "corruptions", "localize": "find",
+            "calibrate": "judge", "robustness": "corruptions",
+            "audit": "audit", "group": "audit", "leaks": "audit",
+            "shares": "survey", "subclasses": "survey", "localize": "find",
             "pseudo_label": "annotate", "synth": "draw", "demo": "draw"}
 __all__ = list(_MODULES)
 

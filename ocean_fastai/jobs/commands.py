@@ -14,9 +14,10 @@ from .. import __version__
 from ..core import SEED
 
 # %% ../../nbs/985_jobs.commands.ipynb #1d6537ad
-_GROUPS = {"first look": ("demo",), "data": ("synth", "split", "convert"), "train": ("train", "compare"),
-           "use": ("predict", "embed", "localize", "pseudo-label", "export"),
-           "judge": ("evaluate", "score", "calibrate")}
+_GROUPS = {"first look": ("demo",), "data": ("synth", "audit", "group", "split", "convert"),
+           "train": ("train", "compare"),
+           "use": ("predict", "embed", "localize", "subclasses", "pseudo-label", "export"),
+           "judge": ("evaluate", "score", "calibrate", "robustness", "leaks", "shares")}
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     "Shows defaults and the commands in their groups, and leaves examples as they are written"
@@ -33,6 +34,11 @@ class _Parser(argparse.ArgumentParser):
 def _names(text):
     "`a,b` as a list."
     return [name.strip() for name in text.split(",") if name.strip()]
+
+def _numbers(text):
+    "`1,3` as a list of whole numbers."
+    try: return [int(name) for name in _names(text)]
+    except ValueError: raise argparse.ArgumentTypeError(f"{text!r}: give whole numbers, as 1,3,5") from None
 
 # %% ../../nbs/985_jobs.commands.ipynb #1d6537ae
 _IMAGES = "a folder, glob, manifest, COCO file (its images), image or video; of images, folders and globs several"
@@ -85,6 +91,12 @@ def _command(commands, name, help, examples):
     return add
 
 # %% ../../nbs/985_jobs.commands.ipynb #9883ab72
+class _Out(argparse.Action):
+    "`--out OUT` in place of the positional argument, as earlier versions had it"
+    def __call__(self, parser, namespace, values, option_string=None):
+        namespace.out = values
+        for action in parser._actions: action.required = action.required and action.dest != "out"
+
 def _data_commands(commands):
     "The commands `demo`, `synth`, `split` and `convert`."
     arg = _command(commands, "demo", "the whole way on synthetic data in minutes, to a page", ["", "--out /tmp/demo"])
@@ -104,12 +116,22 @@ def _data_commands(commands):
     arg("--target", "--images", "--groups", "--valid", "--seed")
     arg("--test", default=0.)
     arg = _command(commands, "convert", "rewrite boxes in the format of another tool, and say what that can't carry",
-                   ["debris/annotations.json --format yolo --out debris-yolo", "debris-yolo --out debris.json"])
+                   ["debris/annotations.json debris-yolo --to yolo", "debris-yolo debris.json",
+                    "boxes.csv for-biigle --to biigle --machine drop"])
     arg("source", metavar="SOURCE", help="annotations to read: a COCO file, a YOLO or Pascal VOC folder, ...")
-    arg("--out", required=True, metavar="OUT", help="file or folder to write; a name without a suffix is a folder")
-    arg("--format", metavar="NAME", help="format to write: coco, yolo, voc, ... (default: by the suffix of OUT)")
-    arg("--source-format", metavar="NAME", help="format to read (default: found out by looking into SOURCE)")
+    arg("out", metavar="OUT", help="file or folder to write; a name without a suffix is a folder")
+    arg("--out", action=_Out, help=argparse.SUPPRESS)
+    arg("--to", dest="format", metavar="NAME",
+        help="format to write: coco, yolo, voc, kili, labelstudio, ifdo, viame, biigle, csv (default: by the suffix)")
+    arg("--format", dest="format", help=argparse.SUPPRESS)
+    arg("--from", dest="source_format", metavar="NAME", help="format to read (default: found out by looking into "
+        "SOURCE)")
+    arg("--source-format", dest="source_format", help=argparse.SUPPRESS)
     arg("--images", "--classes")
+    arg("--target", help="column of image labels to write, given more than once for several (default: as SOURCE names)")
+    arg("--machine", metavar="keep|drop",
+        help="what a model said: BIIGLE would take it for a person's, so say it there")
+    arg("--status", metavar="human|machine|verified", help="whose labels are where SOURCE doesn't tell")
 
 # %% ../../nbs/985_jobs.commands.ipynb #4be8be3b
 def _train_command(commands):
@@ -234,12 +256,27 @@ def _use_commands(commands):
 
 # %% ../../nbs/985_jobs.commands.ipynb #7fc597d5
 def _judge_commands(commands):
-    "The commands `evaluate`, `score` and `calibrate`."
+    "The commands `evaluate`, `robustness`, `score` and `calibrate`."
     arg = _command(commands, "evaluate", "predict labelled images and say how good that is",
                    ["floor-model/bundle other-cruise.csv --out other-cruise"])
     arg("bundle", "data")
     arg("--out", required=True, metavar="DIR", help="folder to make: predictions.csv, metrics.json, report.html, ...")
     arg("--target", "--images", "--groups", "--bs", "--num-workers", "--device")
+    arg = _command(commands, "robustness", "score a model under corruptions: blur, compression, water, tilt, ...", [
+        "floor-model/bundle other-cruise.csv --out robustness",
+        "floor-model/bundle other-cruise.csv --baseline old-model/bundle --severities 1,3,5 --out robustness",
+        "floor-model/bundle other-cruise.csv --corruptions water,rov_frame --out robustness --resume"])
+    arg("bundle", "data")
+    arg("--out", required=True, metavar="DIR", help="folder to make: robustness.csv, corruption_errors.csv, "
+        "predictions.csv, report.html, run.json")
+    arg("--baseline", metavar="BUNDLE", help="a model of the same task that corruption errors are relative to")
+    arg("--corruptions", type=_names, metavar="A,B", help="corruptions or families of them: resolution, compression, "
+        "optics, water, viewpoint, vehicle, or jpeg, water_II, ... (default: all)")
+    arg("--severities", type=_numbers, metavar="1,3,5", help="from 1, the mildest, to 5 (default: all five)")
+    arg("--n", type=int, metavar="N", default=200, help="images at most, chosen at random")
+    arg("--metric", metavar="NAME", help="accuracy, balanced_accuracy, macro_f1 or mean_average_precision (default: "
+        "the first, for several labels an image the last)")
+    arg("--target", "--images", "--groups", "--seed", "--bs", "--num-workers", "--device", "--resume")
     arg = _command(commands, "score", "judge boxes against true ones, beside a box in the middle of each image", [
         "found/boxes.csv debris/annotations.json --out judged",
         "found/boxes.csv truth.csv --classes plastic --out judged"])
@@ -253,6 +290,85 @@ def _judge_commands(commands):
     arg("bundle", "data")
     arg("--out", required=True, metavar="DIR", help="folder of the new bundle; the old one stays as it is")
     arg("--target", "--images", "--precision", "--bs", "--num-workers", "--device")
+
+# %% ../../nbs/985_jobs.commands.ipynb #985d0001
+def _survey_commands(commands):
+    "The commands `shares` and `subclasses`."
+    arg = _command(commands, "shares", "estimate the share of frames with each class, from predictions and a checked "
+                   "sample", [
+        "survey.csv --strata dive --survey dives.csv --check 200 --out drawn",
+        "survey.csv drawn/to_check.csv --strata dive --survey dives.csv --out shares",
+        "survey.csv checked.csv --strata depth --bands 0,50,100,200 --survey dives.csv --out by-depth"])
+    arg("predictions", metavar="PREDICTIONS", help="what predict wrote of every frame of the survey (.csv, .parquet)")
+    arg("sample", metavar="SAMPLE", nargs="?", help="manifest of frames that a person checked, drawn at random "
+        "(default: "
+        "none yet, so give --check)")
+    arg("--out", required=True, metavar="DIR", help="folder to make: shares.csv, report.html, to_check.csv")
+    arg("--strata", type=_names, metavar="A,B", help="columns within which shares are estimated, such as dive, and the "
+        "sample was drawn (default: none)")
+    arg("--survey", metavar="MANIFEST", help="table of all frames with these columns, if the predictions lack them")
+    arg("--bands", type=_names, metavar="0,50,100", help="edges at which a column of numbers is cut into strata")
+    arg("--check", type=int, metavar="N", help="draw N frames to check, besides those of the sample")
+    arg("--allocation", default="proportional", metavar="proportional|neyman", help="of these to strata: as many as "
+        "they have frames, or more where the model is less sure")
+    arg("--least", type=int, metavar="N", default=10, help="checked frames that a stratum needs for an estimate")
+    arg("--target", action="store", help="what is counted, if the predictions have several targets")
+    arg("--classes", help="classes to count (default: the model's)")
+    arg("--seed", help="of the draw")
+    arg = _command(commands, "subclasses", "sort what lies in the boxes of one class into kinds that look alike", [
+        "debris-model/bundle dive/ --label waste --out kinds",
+        "debris-model/bundle dive/ --label waste --out kinds --names kinds/names.csv"])
+    arg("bundle", "items")
+    arg("--label", required=True, metavar="CLASS", help="the class within which kinds are sought")
+    arg("--out", required=True, metavar="DIR", help="folder to make: clusters.csv, names.csv, report.html")
+    arg("--boxes", metavar="TABLE", help="its boxes (.csv, .parquet; default: those that localize finds)")
+    arg("--names", metavar="TABLE",
+        help="names.csv of DIR, filled in: writes manifest.csv, the images with their kinds")
+    arg("--body", metavar="NAME", help="another network to embed the boxes with, of timm (default: the model's own)")
+    arg("--weights")
+    arg("--reduce", default="pca", metavar="pca|umap", help="how embeddings are reduced before they are clustered")
+    arg("--k", type=int, metavar="N", help="clusters to cut all boxes into (default: those that stand apart are found)")
+    arg("--min-size", type=int, metavar="N", help="boxes of the smallest cluster (default: a 40th of them, 5 at least)")
+    arg("--target", action="store", help="whose class it is, if the model has several targets")
+    arg("--images", "--device")
+
+# %% ../../nbs/985_jobs.commands.ipynb #985c0014
+_COMPARES = "any network of timm, or a trained model: RUN/bundle (default: tf_efficientnet_lite0 of the extra offline)"
+
+def _group_commands(commands):
+    "The commands `audit`, `group` and `leaks`."
+    arg = _command(commands, "audit", "say what is wrong with a folder of images, judged against one another", [
+        "dive/ --out audit", "labels.csv --within dive --out audit"])
+    arg("data", metavar="IMAGES", help="a folder, glob, manifest (.csv, .parquet) or COCO file (its images)")
+    arg("--out", required=True, metavar="DIR", help="folder to make: report.html, audit.csv")
+    arg("--within", metavar="COLUMN", help="compare light and focus only within each value of it, such as each dive")
+    arg("--limit", type=float, metavar="N", default=3.5, help="how many times the usual distance stands out")
+    arg("--images", "--value-range", "--num-workers")
+    arg = _command(commands, "group", "put look-alike images and frames of one video into groups, in a manifest", [
+        "dive/ --out dive.csv",
+        "labels.csv --target floor --arch mobilenetv2_100 --weights mobilenetv2.safetensors --out grouped.csv"])
+    arg("data")
+    arg("--out", required=True, metavar="MANIFEST", help="manifest to write (.csv, .parquet), with a column group; "
+        "a picture of the thresholds beside it")
+    arg("--target", "--images")
+    arg("--evidence", type=_names, metavar="A,B", help="of name, time, hash, embedding (default: what there is)")
+    _embedding_options(arg)
+    arg = _command(commands, "leaks", "say which held-out images training knows, and what that adds to a score", [
+        "labels.csv --target floor --out leaks", "split.csv --target floor --groups video --out leaks"])
+    arg("data")
+    arg("--out", required=True, metavar="DIR", help="folder to make: report.html, price.csv; with a split also "
+        "pairs.csv, leak_free.csv")
+    arg("--target", action="store", help="the column that is learnt")
+    arg("--images", "--groups")
+    _embedding_options(arg)
+
+def _embedding_options(arg):
+    "Options of what images are compared by."
+    arg("--arch", help=_COMPARES)
+    arg("--weights")
+    arg("--embeddings", metavar="FILE", help="keep the embeddings there (.parquet), and go on with what is there")
+    arg("--size", default=argparse.SUPPRESS, help="of the network's input: a number or WIDTHxHEIGHT (default: its own)")
+    arg("--crop", "--bs", "--num-workers", "--device")
 
 # %% ../../nbs/985_jobs.commands.ipynb #00254318
 _FIRST = ("demo", "train plocan/floor --out floor-model", "predict floor-model/bundle survey/ --out survey.csv")
@@ -268,5 +384,6 @@ def parser(
                   "from a folder of images to a trained model, a table of predictions, and boxes.")
     out.add_argument("--version", action="version", version=f"ocean-fastai {__version__}")
     commands = out.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
-    for add in (_data_commands, _train_command, _compare_command, _use_commands, _judge_commands): add(commands)
+    for add in (_data_commands, _train_command, _compare_command, _use_commands, _judge_commands, _group_commands,
+                _survey_commands): add(commands)
     return out

@@ -68,10 +68,15 @@ def robustness(
     split = (models["model"].config.get("training") or {}).get("split") or {}
     if groups == "auto": groups = interval_groups(df, split.get("groups", split.get("by")))
     df = _sample(df, n, seed)
+    new = not (run/"run.json").exists()
     with writing(run),begun(run, note):
-        found = score_robustness(models, df, names, levels, "baseline" if baseline else None,
-            targets[0] if len(targets) == 1 else None, metric, groups, seed=seed, bs=bs, num_workers=num_workers,
-            out=run/"predictions.csv", resume=True, progress=watched())
+        try:
+            found = score_robustness(models, df, names, levels, "baseline" if baseline else None,
+                targets[0] if len(targets) == 1 else None, metric, groups, seed=seed, bs=bs, num_workers=num_workers,
+                out=run/"predictions.csv", resume=True, progress=watched())
+        except OceanError:
+            for file in run.glob("predictions.csv*") if new else (): file.unlink() # As if it had not begun
+            raise
         for table,name in ((found.scores, "robustness.csv"), (found.errors, "corruption_errors.csv")):
             with atomic_path(run/name) as temp: table.to_csv(temp, index=False)
         about = f"{bundle} on {len(df)} images of {data}" + (f", beside {baseline}." if baseline else ".")

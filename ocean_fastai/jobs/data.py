@@ -23,7 +23,7 @@ from ..data.manifest import (RESERVED, cell_texts, check_manifest, is_manifest_f
     parse_cell, save_manifest, target_columns)
 from ..data.sources import manifest_from_csv, manifest_from_folder
 from ..data.splits import load_split, split_frames
-from ..formats.base import convert as convert_annotations
+from ..formats.convert import convert as convert_annotations
 from ..formats.coco import coco_images, is_coco, read_coco
 from ..geometry import Geometry, parse_crop, parse_size
 from ..images import cache_images
@@ -284,10 +284,16 @@ def convert(
     source_format:str|None=None, # Name of the format to read; by default found out by looking into it
     images:str|Path|None=None, # Folder that image names of `source` start at; by default looked for in the usual places
     classes:list|None=None, # Classes to keep, in this order; by default all
+    target:list|None=None, # Columns of image labels; by default those that the source names
+    machine:str|None=None, # A model's labels: "keep" or "drop"; to be said for a tool that would confirm them
+    status:str|None=None, # Whose boxes are where the source doesn't tell: "human", "machine" or "verified"
 )->pd.DataFrame: # Report: `step` (read or write), `n`, `what`
     "Write annotations in another format. Raises `OceanError` for bad input, or an `out` that is taken."
     check_free(out)
-    with writing(out): report = convert_annotations(source, out, format, source_format, images, classes)
+    with writing(out):
+        report = convert_annotations(source, out, format, source_format, images, classes, target=target,
+                                     machine=machine,
+                                     status=status)
     for r in report.itertuples(): print(f"{r.step}: {r.what}")
     print(f"{source} is written as {out}")
     return report

@@ -13,9 +13,10 @@ from pathlib import Path
 import pandas as pd
 
 import ocean_fastai.infer.predict # `Bundle.predict`
-from ..core import OceanError
+from ..core import OceanError, few, printable
 from ..geometry import parse_size
 from ..infer.bundle import load_bundle
+from ..infer.domain import OUTSIDE
 from ..infer.embed import embed as embed_images
 from ..infer.onnx import export_onnx
 from ..infer.ray import ray_predict
@@ -59,7 +60,14 @@ def predict(
             Path(name).unlink(missing_ok=True)  # a table of errors alone, in the way of the next try
         raise
     print(f"{n_good} of {n} images predicted: {out}")
+    if "domain" in preds: _tell_unlike(preds[preds["target"] == preds["target"].iloc[0]])
     return preds
+
+def _tell_unlike(rows):
+    "How many images are unlike all that the model was trained on, and which most."
+    far = rows[rows["domain"] > OUTSIDE].sort_values("domain", ascending=False)
+    named = f", most of all {few(far['path'].map(printable))}" if len(far) else ""
+    print(f"{len(far)} of them are unlike the images that the model was trained on (domain over {OUTSIDE}){named}")
 
 # %% ../../nbs/94_jobs.prediction.ipynb #94be0002
 def embed(

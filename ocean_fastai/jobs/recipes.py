@@ -69,6 +69,7 @@ def starting_probe(
 # %% ../../nbs/925_jobs.recipes.ipynb #92ec000a
 def _kept_as_probe(learn, probe):
     "A learner of a probe that is not trained further; its summary says so"
+    learn.domain = probe.domain
     learn.history = pd.DataFrame({"stage": pd.Series(dtype=object), "epoch": pd.Series(dtype=int)})
     learn.fit_summary = {"by": "fit_probe", "C": probe.C, "seed": learn.seed, "best": None,
                          "seconds": round(probe.seconds, 1),

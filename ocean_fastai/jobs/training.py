@@ -30,6 +30,7 @@ from ..evaluate.report import figure_of, plot_history
 from ..explain.localize import fit_threshold
 from ..geometry import parse_crop, parse_size
 from ..infer.bundle import WEIGHTS, load_bundle, save_bundle
+from ..infer.domain import learner_domain
 from ..infer.predict import predict_table
 from .base import bars, begun, claimed, new_note, now, save_json, save_note, watched, writing
 from ocean_fastai.jobs.data import (check_network, check_outside, check_range, crop_option, interval_groups,
@@ -38,7 +39,6 @@ from ocean_fastai.jobs.data import (check_network, check_outside, check_range, c
 from .recipes import (BESIDE, RECIPES, frozen_body_of, probe_beside, started, starting_probe,
     trained, trained_on_all, without_probe)
 from .results import figures_by_target, headlines, warn_unreadable, write_results
-
 
 # %% ../../nbs/93_jobs.training.ipynb #d0aa1c71
 def _tell_crop(crop, df):
@@ -175,6 +175,12 @@ def _validated(run, learn, targets, options, boxes, probe_preds=None):
     return figures,{"localization": fit, "calibration": calibration, "thresholds": thresholds}
 
 # %% ../../nbs/93_jobs.training.ipynb #aa16f1c0
+def _domain(learn, groups):
+    "What the training images look like to the network; None where that can't be said, of which stderr tells"
+    if getattr(learn, "domain", None) is not None: return learn.domain
+    try: return learner_domain(learn, "auto" if groups == "none" else groups)
+    except OceanError as e: print(f"predictions will have no column domain: {e}", file=sys.stderr)
+
 def _exported(run, learn, targets, options, fitted, body):
     "The bundle and, if there are test images, their files; returns their figures or None."
     if options["refit"]:
@@ -183,7 +189,8 @@ def _exported(run, learn, targets, options, fitted, body):
         learn.history.to_csv(run/"refit_history.csv", index=False)
         learn.fit_summary["validated"]["valid"] = before.fit_summary["valid"]
     shutil.rmtree(run/"bundle", ignore_errors=True)
-    save_bundle(learn, run/"bundle", notes=_REFIT_NOTE if options["refit"] else None, **fitted)
+    save_bundle(learn, run/"bundle", notes=_REFIT_NOTE if options["refit"] else None,
+                domain=_domain(learn, options["groups"]), **fitted)
     df = learn.dls.manifest
     df = df[df["split"] == "test"].drop(columns="cached").reset_index(drop=True)
     if not len(df): return None

@@ -33,6 +33,11 @@ class Camera(NamedTuple):
     roll_deg:float = 0. # Lean to the right, as seen from behind the camera, degrees
     yaw_deg:float = 0. # Where it looks, from the bow to the right, degrees
     refraction:float = .17 # Of the earth's curvature that bent light takes away; 1 for a flat sea
+    def changed(self,
+        **fields, # New values by name
+    )->"Camera": # Another camera
+        "The same camera with other numbers."
+        return self._replace(**fields)
 
 def check_camera(
     camera:Camera, # Any
@@ -258,7 +263,10 @@ def locate_boxes(
 
 def _with_frames(boxes, frames, camera):
     "Boxes with what is known of their images, and the camera with one number for each box."
-    rows = pd.Index(frames["path"].astype(str)).get_indexer(boxes["path"].astype(str))
+    names = pd.Index(frames["path"].astype(str))
+    if not names.is_unique:
+        raise BoxError(f"frames: {few(names[names.duplicated()])} stands twice; keep one row an image")
+    rows = names.get_indexer(boxes["path"].astype(str))
     if (rows < 0).any():
         lost = boxes["path"][rows < 0].drop_duplicates()
         raise BoxError(f"{len(lost)} images with boxes are not among the frames: {few(lost)}; add them, or leave their "

@@ -203,6 +203,6 @@ def map_report(
     sections = [("Map", "", figure)]
     if result is not None:
         sections.append(("Density", "\n\n".join(result.summary.attrs["notes"]), result.summary.round(3)))
-    sections.append(("Legs", "\n\n".join(tracks.legs.attrs["notes"]), tracks.legs.round(4)))
+    sections.append(("Legs", "\n\n".join(tracks.legs.attrs["notes"]), tracks.legs))
     if cells is not None: sections.append(("Cells", "The first 30.", cells.head(30).round(3)))
     return save_page(path, title, sections)

@@ -116,7 +116,10 @@ def _stops(lat, lon, t, stop_kn, stop_s):
     ahead = np.searchsorted(t, t + stop_s)
     start = np.flatnonzero(ahead < len(t))
     ahead = ahead[start]
-    slow = distance_m(lat[start], lon[start], lat[ahead], lon[ahead]) < stop_kn*KNOT_M_S*(t[ahead] - t[start])
+    slow = np.ones(len(start), bool)
+    for share in (.25, .5, .75, 1): # A vessel that turns comes back to where it was, but has been away
+        k = np.minimum(start + np.ceil(share*(ahead - start)).astype(int), ahead)
+        slow &= distance_m(lat[start], lon[start], lat[k], lon[k]) < stop_kn*KNOT_M_S*(t[ahead] - t[start])
     np.add.at(stop, start[slow], 1)
     np.add.at(stop, ahead[slow] + 1, -1)
     return stop.cumsum()[:-1] > 0
