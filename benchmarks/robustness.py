@@ -3,7 +3,7 @@
 Needs OCEAN_DATA (`seafloor/`, `debris/`) and OCEAN_WEIGHTS (`mobilenetv2_100.imagenet.safetensors`).
 Every candidate starts from the same weights and learns from the same images at the same size for the same epochs (--epochs: of the classifier, of the whole network): without augmentation, with fastai's stock `aug_transforms()`,
 with the recipe at `medium`, with the recipe without each of its families, and with --water the recipe with `WaterOptics` besides. All are judged on the same 60 images that trained and chose nothing (sea floor: of the 134 that
-benchmarks/seafloor.py holds out; debris: of the test videos of split 0, in turn), clean and under the corruptions of `data.corrupt` at severities 1, 3 and 5, of the ten waters four. Mean corruption errors are relative to no augmentation.
+benchmarks/seafloor.py holds out; debris: of the test videos of split 0, in turn), clean and under the corruptions of `data.corrupt` at severities 1, 3 and 5, of the ten waters two. Mean corruption errors are relative to no augmentation.
 Intervals are bootstrap percentiles over the images, on debris over whole videos. One seed: what another would give is not known, and differences within the intervals decide nothing.
 
     python benchmarks/robustness.py seafloor --out DIR      (DIR keeps the models; a second call goes on)
@@ -34,7 +34,7 @@ from ocean_fastai.train.learner import ocean_learner
 ARCH, CLASSES = "mobilenetv2_100", ["plastic", "bio", "rov"]
 SIZES = {"seafloor": (112, 112), "debris": (144, 108)}
 FAMILIES = ("resolution", "optics", "viewpoint")
-WATERS = ("water_II", "water_III", "water_3C", "water_7C")
+WATERS = ("water_II", "water_3C")
 
 
 def candidates(water=False):

@@ -8,8 +8,8 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/data.audit.html.md"""
 __all__ = ['LEAST_IMAGES', 'audit_images', 'plot_audit', 'audit_report']
 
 # %% ../../nbs/194_data.audit.ipynb #a0d17003
-import warnings
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -19,7 +19,8 @@ import pandas as pd
 from fastcore.parallel import parallel
 from PIL import Image
 
-from ..core import ImageError, OceanError, few, file_hash, find_file, printable
+from ..core import ImageError, OceanError, file_hash, find_file, printable
+from .lookalikes import hash_alikes
 from .manifest import cell_texts, image_paths
 from .overlay import LEAST_FRAMES, find_static_overlay
 from ..images import image_size, open_image
@@ -29,6 +30,7 @@ from ..pages import contact_sheet, save_page
 _SIDE = 640       # Pixels of the longer side at which light and detail are measured
 _TEXT_SIDE = 1280 # Pixels of the longer side at which text is looked for
 _STROKE = 60      # Gray levels that a letter is lighter or darker than what surrounds it
+_NEAR_BITS = 8    # Of a perceptual hash of 256 that may differ in a near copy
 _LETTERS = 6      # Letters in a row that count as text
 
 def _letters(gray):
@@ -140,6 +142,16 @@ def _same_bytes(table):
     later = table[known].duplicated("sha256")
     return first[later].reindex(table.index)
 
+def _near_copies(table, df):
+    "The nearest earlier image that a perceptual hash takes for the same, for each later one"
+    out = pd.Series(None, table.index, dtype=object)
+    rows = np.flatnonzero(table["error"].isna() & table["duplicate_of"].isna())
+    if not find_spec("imagehash") or len(rows) < 2: return out
+    near = hash_alikes(df.iloc[rows], _NEAR_BITS)
+    near = near[near["other"] < near["row"]].sort_values("distance", kind="stable").drop_duplicates("row")
+    out.iloc[rows[near["row"].to_numpy(int)]] = table["path"].to_numpy()[rows[near["other"].to_numpy(int)]]
+    return out
+
 def _overlay_sets(table, by):
     "Images whose overlay is looked for together: of one video (or of all), of one size"
     readable = table[table["error"].isna()]
@@ -181,6 +193,7 @@ def audit_images(
     own = cell_texts(df[within]).to_numpy() if within else np.zeros(len(df))
     table = pd.concat([_judged(part, limit) for _,part in table.groupby(own, sort=False)]).sort_index()
     table["duplicate_of"] = _same_bytes(table)
+    table["near_duplicate_of"] = _near_copies(table, df)
     video = "video" if "video" in df else None
     if video: table["video"] = cell_texts(df["video"]).to_numpy()
     table["overlay"],sets = _overlays(table, files, video) if overlay else (np.nan, None)
@@ -192,6 +205,7 @@ def audit_images(
 def _mark(table):
     "Add what needs no distribution to `issues` and `score`, in place"
     extra = {"unreadable": (table["error"].notna(), np.inf), "duplicate": (table["duplicate_of"].notna(), 1.),
+             "near duplicate": (table["near_duplicate_of"].notna(), 0.),
              "text": (table["text"] >= _LETTERS, 0.), "overlay": (table["overlay"] > 0, 0.),
              "turned": (table["orientation"].fillna(1) != 1, 0.)}
     for issue,(where,least) in extra.items():
@@ -208,6 +222,8 @@ def _notes(table, within):
     sizes = table.loc[readable, ["width", "height"]].drop_duplicates()
     if len(sizes) > 1:
         notes.append(f"{len(sizes)} sizes of image; detail is compared at a longer side of {_SIDE} pixels at most")
+    if not find_spec("imagehash"):
+        notes.append("near copies were not looked for: pip install 'ocean-fastai[audit]'")
     if within: notes.append(f"light and focus are compared within each {within} of {LEAST_IMAGES} images or more")
     return notes
 
@@ -260,7 +276,8 @@ def audit_report(
         rows = [i for i in order if issue in table["issues"][i].split(";")]
         body = [_sheet(table, files, rows)]
         if issue == "unreadable": body = table.loc[rows, ["path", "error"]].head(200)
-        if issue == "duplicate": body.append(table.loc[rows, ["path", "duplicate_of"]].head(200))
+        if issue in ("duplicate", "near duplicate"):
+            body.append(table.loc[rows, ["path", f"{issue.replace(' ', '_')}_of"]].head(200))
         if issue == "overlay" and table.attrs.get("overlays"):
             body.append(pd.DataFrame(table.attrs["overlays"]).query("share > 0").round(3))
         sections.append((f"{issue}: {len(rows)}", "", body))

@@ -105,6 +105,7 @@ def leaks(
     check_outside(out, data)
     df,targets,_ = read_labelled(data, target, groups, images=images)
     if len(targets) > 1: raise OceanError(f"--target: one at a time, not {len(targets)} ({', '.join(targets)})")
+    column = group_column(df.drop(columns="split", errors="ignore"), groups)
     options = {k: os.path.abspath(v) for k,v in (("data", data), ("out", out))} | {"target": targets[0],
                                                                       "groups": groups}
     note = new_note("leaks", options)

@@ -11,84 +11,7 @@ __all__ = ['parser']
 import argparse
 
 from .. import __version__
-from ..core import SEED
-
-# %% ../../nbs/985_jobs.commands.ipynb #1d6537ad
-_GROUPS = {"first look": ("demo",), "data": ("synth", "audit", "group", "split", "convert"),
-           "train": ("train", "compare"),
-           "use": ("predict", "embed", "localize", "subclasses", "pseudo-label", "export"),
-           "judge": ("evaluate", "score", "calibrate", "robustness", "leaks", "shares")}
-
-class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    "Shows defaults and the commands in their groups, and leaves examples as they are written"
-    def _format_action(self, action):
-        if not isinstance(action, argparse._SubParsersAction): return super()._format_action(action)
-        about = {a.dest: super(_Help, self)._format_action(a) for a in action._choices_actions}
-        lines = [[f"  {title}\n", *("  " + about[c] for c in names if c in about)] for title,names in _GROUPS.items()]
-        return "".join(sum(lines, []))
-
-class _Parser(argparse.ArgumentParser):
-    "A parser whose errors take one line"
-    def error(self, message): self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
-
-def _names(text):
-    "`a,b` as a list."
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-def _numbers(text):
-    "`1,3` as a list of whole numbers."
-    try: return [int(name) for name in _names(text)]
-    except ValueError: raise argparse.ArgumentTypeError(f"{text!r}: give whole numbers, as 1,3,5") from None
-
-# %% ../../nbs/985_jobs.commands.ipynb #1d6537ae
-_IMAGES = "a folder, glob, manifest, COCO file (its images), image or video; of images, folders and globs several"
-_DATA = "a folder of class folders, a manifest (.csv, .parquet), or boxes in COCO (.json) as several labels an image"
-_OPTIONS = {  # What means the same in every command that has it
-    "bundle": dict(metavar="BUNDLE", help="a trained model: RUN/bundle"),
-    "data": dict(metavar="DATA", help=_DATA),
-    "items": dict(metavar="IMAGES", nargs="+", help=_IMAGES),
-    "--target": dict(action="append", metavar="NAME",
-                     help="column of labels, given more than once for several; of class folders and COCO the name to "
-                     "give it (default: label, elements for COCO, the only column that there is, or all of a model's)"),
-    "--classes": dict(type=_names, metavar="A,B", help="classes, in this order; of COCO those to keep (default: all)"),
-    "--images": dict(metavar="DIR", help="folder that the relative paths of a table or COCO file start at (default: "
-                     "that of the file, for COCO also images beside it)"),
-    "--size": dict(metavar="PIXELS", default="512", help="of the network's input: a number or WIDTHxHEIGHT, in pixels"),
-    "--crop": dict(metavar="SHARE", help="part of the width to keep, such as 0.667 to cut an ROV's own frame away, or "
-                   "of width and height, such as 0.9x0.75 (default: all of it)"),
-    "--groups": dict(default="auto", metavar="auto|none|COLUMN", help="what is kept together: a column, none for "
-                     "single images, or auto: the columns split, group or video, else single images"),
-    "--valid": dict(type=float, metavar="SHARE", default=.2, help="share of images to validate on, without a split"),
-    "--test": dict(type=float, metavar="SHARE", help="share of the images to judge on at the end, without a split"),
-    "--seed": dict(type=int, metavar="N", default=SEED, help="of what is left to chance: split, weights, augmentation"),
-    "--arch": dict(metavar="NAME", help="any network of timm"),
-    "--weights": dict(default="hub", metavar="FILE|hub|none", help="to start from: a file, timm's own, or random ones"),
-    "--head-epochs": dict(type=int, metavar="N", default=8, help="epochs of the classifier alone, at most"),
-    "--body-epochs": dict(type=int, metavar="N", default=4, help="epochs of the whole network, at most"),
-    "--bs": dict(type=int, metavar="N", default=32, help="images a batch"),
-    "--precision": dict(type=float, metavar="SHARE",
-                        help="share of the answers that is to be right: an image whose score is too low for that gets "
-                        "no label, of several labels those that are so sure (default: every image gets one)"),
-    "--every-s": dict(type=float, metavar="SECONDS", default=1., help="seconds between the frames of a video"),
-    "--num-workers": dict(type=int, metavar="N", help="threads or processes that read images (default: as fits)"),
-    "--value-range": dict(type=_names, metavar="LOW,HIGH", help="numbers of black and white in images of neither 8 nor "
-                          "full 16 bits, as --value-range=-60,0; kept in the model (default: such are refused)"),
-    "--device": dict(metavar="cpu|cuda", help="where the network runs (default: CUDA where there is one)"),
-    "--resume": dict(action="store_true", help="go on with what was stopped; give the same options again")}
-_OLD = {"--groups": "--by"}  # Words of earlier versions, still taken
-
-def _command(commands, name, help, examples):
-    "A sub-command with its examples; a function that adds to it an option of its own, or shared ones by their names."
-    text = "examples:\n" + "\n".join(f"  ocean-fastai {name} {example}".rstrip() for example in examples)
-    out = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", epilog=text,
-                              formatter_class=_Help, argument_default=argparse.SUPPRESS)
-    out.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    def add(*names, **own):
-        if not (set(names) <= set(_OPTIONS)): return out.add_argument(*names, **own)
-        for name in names:
-            out.add_argument(name, **_OPTIONS[name] | own)
-            if name in _OLD: out.add_argument(_OLD[name], dest=name[2:], help=argparse.SUPPRESS)
-    return add
+from .options import CommandHelp, CommandParser, add_command, as_names, as_numbers
 
 # %% ../../nbs/985_jobs.commands.ipynb #9883ab72
 class _Out(argparse.Action):
@@ -99,9 +22,9 @@ class _Out(argparse.Action):
 
 def _data_commands(commands):
     "The commands `demo`, `synth`, `split` and `convert`."
-    arg = _command(commands, "demo", "the whole way on synthetic data in minutes, to a page", ["", "--out /tmp/demo"])
+    arg = add_command(commands, "demo", "the whole way on synthetic data in minutes, to a page", ["", "--out /tmp/demo"])
     arg("--out", default="ocean-demo", metavar="DIR", help="folder to make")
-    arg = _command(commands, "synth", "draw a labelled data set of sea-floor videos",
+    arg = add_command(commands, "synth", "draw a labelled data set of sea-floor videos",
                    ["scenes", "scenes --n 1000 --videos 100 --size 1024x576"])
     arg("out", metavar="OUT", help="folder to make")
     arg("--n", type=int, metavar="N", default=200, help="images")
@@ -109,13 +32,13 @@ def _data_commands(commands):
     arg("--videos", type=int, metavar="N", default=20, help="videos that the images are frames of")
     arg("--seed", default=0)
     arg("--resume")
-    arg = _command(commands, "split", "share out images to training, validation and test, videos whole, in a manifest",
+    arg = add_command(commands, "split", "share out images to training, validation and test, videos whole, in a manifest",
         ["labels.csv --target floor --groups video --test 0.2 --out split.csv", "plocan/floor --out floor.csv"])
     arg("data")
     arg("--out", required=True, metavar="MANIFEST", help="manifest to write (.csv, .parquet), with a column split")
     arg("--target", "--images", "--groups", "--valid", "--seed")
     arg("--test", default=0.)
-    arg = _command(commands, "convert", "rewrite boxes in the format of another tool, and say what that can't carry",
+    arg = add_command(commands, "convert", "rewrite boxes in the format of another tool, and say what that can't carry",
                    ["debris/annotations.json debris-yolo --to yolo", "debris-yolo debris.json",
                     "boxes.csv for-biigle --to biigle --machine drop"])
     arg("source", metavar="SOURCE", help="annotations to read: a COCO file, a YOLO or Pascal VOC folder, ...")
@@ -136,7 +59,7 @@ def _data_commands(commands):
 # %% ../../nbs/985_jobs.commands.ipynb #4be8be3b
 def _train_command(commands):
     "The command `train`."
-    arg = _command(commands, "train", "train a classifier on labelled images, and say how good it is", [
+    arg = add_command(commands, "train", "train a classifier on labelled images, and say how good it is", [
         "plocan/floor --out floor-model",
         "labels.csv --target floor --groups video --out floor-model --weights resnet34.safetensors",
         "labels.csv --target elements --classes fauna,algae,waste --size 512x288 --out elements-model --refit",
@@ -173,7 +96,7 @@ _SETTINGS = '{"small": {"size": 256}, "unweighted": {"weighted": false}}'
 
 def _compare_command(commands):
     "The command `compare`."
-    arg = _command(commands, "compare", "train several networks or recipes on one split, and say which is better", [
+    arg = add_command(commands, "compare", "train several networks or recipes on one split, and say which is better", [
         "labels.csv --target floor --groups video --arch resnet34 --arch resnet152 --arch xception41 --out networks",
         "labels.csv --target floor --candidates recipes.json --seeds 5 --out recipes",
         "labels.csv --target floor --candidates recipes.json --seeds 5 --out recipes --resume"])
@@ -195,7 +118,7 @@ def _compare_command(commands):
 # %% ../../nbs/985_jobs.commands.ipynb #c8e8dbc6
 def _use_commands(commands):
     "The commands `predict`, `embed`, `localize`, `pseudo-label` and `export`."
-    arg = _command(commands, "predict", "predict images, one row each", ["floor-model/bundle survey/ --out survey.csv",
+    arg = add_command(commands, "predict", "predict images, one row each", ["floor-model/bundle survey/ --out survey.csv",
         "floor-model/bundle dive/*.jpg --out dive.parquet", "floor-model/bundle dive.mp4 --every-s 5 --out dive.csv",
         "floor-model/bundle survey/ --out survey.csv --resume"])
     arg("bundle", "items")
@@ -207,7 +130,7 @@ def _use_commands(commands):
     arg("--engine", default="local", metavar="local|ray", help="predict in this process, or in many by Ray")
     arg("--address", metavar="HOST:PORT", help="of a Ray cluster (default: Ray is started on this machine)")
     arg("--num-workers", "--device", "--resume")
-    arg = _command(commands, "embed", "pass images once through a frozen network: a row of numbers each", [
+    arg = add_command(commands, "embed", "pass images once through a frozen network: a row of numbers each", [
         "tf_efficientnet_lite0 survey/ --weights offline --out survey.parquet",
         "floor-model/bundle survey/ --out survey.parquet"])
     arg("body", metavar="BODY", help="any network of timm, or a trained model: RUN/bundle")
@@ -221,7 +144,7 @@ def _use_commands(commands):
     arg("--boxes", metavar="TABLE", help="boxes to embed in place of whole images (.csv, .parquet)")
     arg("--tiles", metavar="COLUMNSxROWS", help="overlapping tiles to embed in place of whole images")
     arg("--images", "--every-s", "--bs", "--num-workers", "--device")
-    arg = _command(commands, "localize", "find where a model's classes are in images: boxes, and pictures of them", [
+    arg = add_command(commands, "localize", "find where a model's classes are in images: boxes, and pictures of them", [
         "debris-model/bundle dive/ --out found",
         "debris-model/bundle dive/*.jpg --classes plastic,rov --threshold 0.5 --out found",
         "burrow-model/bundle transect/ --classes burrow --tiles 6x3 --out burrows",
@@ -234,14 +157,14 @@ def _use_commands(commands):
         "part of the map's maximum (default: fitted, else otsu)")
     arg("--mix", type=float, metavar="SHARE", help="part of the class map in the heat map (default: fitted, else 0.25)")
     arg("--tiles", metavar="COLUMNSxROWS", help="overlapping tiles, for small things (default: fitted, else none)")
-    arg("--scales", type=_names, metavar="A,B", help="input sizes, of the model's own (default: fitted, else 1,1.5,2)")
+    arg("--scales", type=as_names, metavar="A,B", help="input sizes, of the model's own (default: fitted, else 1,1.5,2)")
     arg("--min-area", type=float, metavar="SHARE", help="smallest box, of the image (default: 0.002, 0.02 of a tile)")
     arg("--min-score", type=float, metavar="SCORE", help="boxes with a lower score are left out, 0 for none (default: "
         "as fitted in training, else 0.5)")
     arg("--overlay", metavar="auto|FILE", help="leave out boxes on text that is burnt in: found in each video of a "
         "table that names it, or an image that is white there (default: none)")
     arg("--images", "--every-s", "--num-workers", "--device", "--resume")
-    arg = _command(commands, "pseudo-label", "fill a manifest's empty cells with what a model is sure of, marked", [
+    arg = add_command(commands, "pseudo-label", "fill a manifest's empty cells with what a model is sure of, marked", [
         "both-model/bundle labels.csv --out more-labels.csv",
         "both-model/bundle labels.csv --target floor --threshold 0.95 --out more-labels.csv"])
     arg("bundle")
@@ -250,19 +173,19 @@ def _use_commands(commands):
     arg("--target", "--images")
     arg("--threshold", type=float, default=.9, metavar="SHARE", help="calibrated probability that is sure enough")
     arg("--valid", "--groups", "--device")
-    arg = _command(commands, "export", "write a model as ONNX, to predict without torch", ["run/bundle --out run/onnx"])
+    arg = add_command(commands, "export", "write a model as ONNX, to predict without torch", ["run/bundle --out run/onnx"])
     arg("bundle")
     arg("--out", required=True, metavar="DIR", help="folder to make: model.onnx, config.json, predict.py, README.md")
 
 # %% ../../nbs/985_jobs.commands.ipynb #7fc597d5
 def _judge_commands(commands):
     "The commands `evaluate`, `robustness`, `score` and `calibrate`."
-    arg = _command(commands, "evaluate", "predict labelled images and say how good that is",
+    arg = add_command(commands, "evaluate", "predict labelled images and say how good that is",
                    ["floor-model/bundle other-cruise.csv --out other-cruise"])
     arg("bundle", "data")
     arg("--out", required=True, metavar="DIR", help="folder to make: predictions.csv, metrics.json, report.html, ...")
     arg("--target", "--images", "--groups", "--bs", "--num-workers", "--device")
-    arg = _command(commands, "robustness", "score a model under corruptions: blur, compression, water, tilt, ...", [
+    arg = add_command(commands, "robustness", "score a model under corruptions: blur, compression, water, tilt, ...", [
         "floor-model/bundle other-cruise.csv --out robustness",
         "floor-model/bundle other-cruise.csv --baseline old-model/bundle --severities 1,3,5 --out robustness",
         "floor-model/bundle other-cruise.csv --corruptions water,rov_frame --out robustness --resume"])
@@ -270,21 +193,21 @@ def _judge_commands(commands):
     arg("--out", required=True, metavar="DIR", help="folder to make: robustness.csv, corruption_errors.csv, "
         "predictions.csv, report.html, run.json")
     arg("--baseline", metavar="BUNDLE", help="a model of the same task that corruption errors are relative to")
-    arg("--corruptions", type=_names, metavar="A,B", help="corruptions or families of them: resolution, compression, "
+    arg("--corruptions", type=as_names, metavar="A,B", help="corruptions or families of them: resolution, compression, "
         "optics, water, viewpoint, vehicle, or jpeg, water_II, ... (default: all)")
-    arg("--severities", type=_numbers, metavar="1,3,5", help="from 1, the mildest, to 5 (default: all five)")
+    arg("--severities", type=as_numbers, metavar="1,3,5", help="from 1, the mildest, to 5 (default: all five)")
     arg("--n", type=int, metavar="N", default=200, help="images at most, chosen at random")
     arg("--metric", metavar="NAME", help="accuracy, balanced_accuracy, macro_f1 or mean_average_precision (default: "
         "the first, for several labels an image the last)")
     arg("--target", "--images", "--groups", "--seed", "--bs", "--num-workers", "--device", "--resume")
-    arg = _command(commands, "score", "judge boxes against true ones, beside a box in the middle of each image", [
+    arg = add_command(commands, "score", "judge boxes against true ones, beside a box in the middle of each image", [
         "found/boxes.csv debris/annotations.json --out judged",
         "found/boxes.csv truth.csv --classes plastic --out judged"])
     arg("boxes", metavar="BOXES", help="boxes with scores: a table (.csv, .parquet) or a COCO file (.json)")
     arg("truth", metavar="TRUTH", help="true boxes: a COCO file, or a table")
     arg("--out", required=True, metavar="DIR", help="folder to make: wsol.csv, report.html, run.json")
     arg("--classes", "--images", "--groups")
-    arg = _command(commands, "calibrate", "fit a model's scores to labelled images that trained nothing", [
+    arg = add_command(commands, "calibrate", "fit a model's scores to labelled images that trained nothing", [
         "floor-model/bundle other-cruise.csv --out floor-model-2",
         "floor-model/bundle other-cruise.csv --precision 0.95 --out floor-model-2"])
     arg("bundle", "data")
@@ -294,7 +217,7 @@ def _judge_commands(commands):
 # %% ../../nbs/985_jobs.commands.ipynb #985d0001
 def _survey_commands(commands):
     "The commands `shares` and `subclasses`."
-    arg = _command(commands, "shares", "estimate the share of frames with each class, from predictions and a checked "
+    arg = add_command(commands, "shares", "estimate the share of frames with each class, from predictions and a checked "
                    "sample", [
         "survey.csv --strata dive --survey dives.csv --check 200 --out drawn",
         "survey.csv drawn/to_check.csv --strata dive --survey dives.csv --out shares",
@@ -304,10 +227,10 @@ def _survey_commands(commands):
         "(default: "
         "none yet, so give --check)")
     arg("--out", required=True, metavar="DIR", help="folder to make: shares.csv, report.html, to_check.csv")
-    arg("--strata", type=_names, metavar="A,B", help="columns within which shares are estimated, such as dive, and the "
+    arg("--strata", type=as_names, metavar="A,B", help="columns within which shares are estimated, such as dive, and the "
         "sample was drawn (default: none)")
     arg("--survey", metavar="MANIFEST", help="table of all frames with these columns, if the predictions lack them")
-    arg("--bands", type=_names, metavar="0,50,100", help="edges at which a column of numbers is cut into strata")
+    arg("--bands", type=as_names, metavar="0,50,100", help="edges at which a column of numbers is cut into strata")
     arg("--check", type=int, metavar="N", help="draw N frames to check, besides those of the sample")
     arg("--allocation", default="proportional", metavar="proportional|neyman", help="of these to strata: as many as "
         "they have frames, or more where the model is less sure")
@@ -315,7 +238,7 @@ def _survey_commands(commands):
     arg("--target", action="store", help="what is counted, if the predictions have several targets")
     arg("--classes", help="classes to count (default: the model's)")
     arg("--seed", help="of the draw")
-    arg = _command(commands, "subclasses", "sort what lies in the boxes of one class into kinds that look alike", [
+    arg = add_command(commands, "subclasses", "sort what lies in the boxes of one class into kinds that look alike", [
         "debris-model/bundle dive/ --label waste --out kinds",
         "debris-model/bundle dive/ --label waste --out kinds --names kinds/names.csv"])
     arg("bundle", "items")
@@ -337,23 +260,23 @@ _COMPARES = "any network of timm, or a trained model: RUN/bundle (default: tf_ef
 
 def _group_commands(commands):
     "The commands `audit`, `group` and `leaks`."
-    arg = _command(commands, "audit", "say what is wrong with a folder of images, judged against one another", [
+    arg = add_command(commands, "audit", "say what is wrong with a folder of images, judged against one another", [
         "dive/ --out audit", "labels.csv --within dive --out audit"])
     arg("data", metavar="IMAGES", help="a folder, glob, manifest (.csv, .parquet) or COCO file (its images)")
     arg("--out", required=True, metavar="DIR", help="folder to make: report.html, audit.csv")
     arg("--within", metavar="COLUMN", help="compare light and focus only within each value of it, such as each dive")
     arg("--limit", type=float, metavar="N", default=3.5, help="how many times the usual distance stands out")
     arg("--images", "--value-range", "--num-workers")
-    arg = _command(commands, "group", "put look-alike images and frames of one video into groups, in a manifest", [
+    arg = add_command(commands, "group", "put look-alike images and frames of one video into groups, in a manifest", [
         "dive/ --out dive.csv",
         "labels.csv --target floor --arch mobilenetv2_100 --weights mobilenetv2.safetensors --out grouped.csv"])
     arg("data")
     arg("--out", required=True, metavar="MANIFEST", help="manifest to write (.csv, .parquet), with a column group; "
         "a picture of the thresholds beside it")
     arg("--target", "--images")
-    arg("--evidence", type=_names, metavar="A,B", help="of name, time, hash, embedding (default: what there is)")
+    arg("--evidence", type=as_names, metavar="A,B", help="of name, time, hash, embedding (default: what there is)")
     _embedding_options(arg)
-    arg = _command(commands, "leaks", "say which held-out images training knows, and what that adds to a score", [
+    arg = add_command(commands, "leaks", "say which held-out images training knows, and what that adds to a score", [
         "labels.csv --target floor --out leaks", "split.csv --target floor --groups video --out leaks"])
     arg("data")
     arg("--out", required=True, metavar="DIR", help="folder to make: report.html, price.csv; with a split also "
@@ -379,7 +302,7 @@ _EPILOG = ("first steps:\n" + "\n".join(f"  ocean-fastai {o}" for o in _FIRST)
 def parser(
 )->argparse.ArgumentParser: # Of all sub-commands
     "What `ocean-fastai` understands."
-    out = _Parser(prog="ocean-fastai", formatter_class=_Help, epilog=_EPILOG,
+    out = CommandParser(prog="ocean-fastai", formatter_class=CommandHelp, epilog=_EPILOG,
                   description="Classify images of the sea floor and find what lies there: "
                   "from a folder of images to a trained model, a table of predictions, and boxes.")
     out.add_argument("--version", action="version", version=f"ocean-fastai {__version__}")
