@@ -43,7 +43,7 @@ def _job(instruction, names, kind, several):
 def kili_interface(
     classes, # Classes of boxes; none for a project without boxes
     targets:dict|None=None, # Target -> its classes, for labels of whole images
-    several=(), # Targets of which an image can have several classes
+    several:list|tuple=(), # Targets of which an image can have several classes
 )->dict: # The project's JSON interface: `jobs`
     "An interface of Kili for boxes of these classes, and a classification for each target."
     targets = targets or {}
@@ -73,7 +73,7 @@ BOXES_TAG,IMAGE_TAG = "boxes","image"
 def studio_config(
     classes, # Classes of boxes; none for a project without boxes
     targets:dict|None=None, # Target -> its classes, for labels of whole images
-    several=(), # Targets of which an image can have several classes
+    several:list|tuple=(), # Targets of which an image can have several classes
 )->str: # XML
     "A labelling config of Label Studio for boxes of these classes, and choices for each target."
     view = ET.Element("View")

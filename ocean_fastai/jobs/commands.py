@@ -22,7 +22,8 @@ class _Out(argparse.Action):
 
 def _data_commands(commands):
     "The commands `demo`, `synth`, `split` and `convert`."
-    arg = add_command(commands, "demo", "the whole way on synthetic data in minutes, to a page", ["", "--out /tmp/demo"])
+    arg = add_command(commands, "demo", "the whole way on synthetic data in minutes, to a page", ["",
+                                                                      "--out /tmp/demo"])
     arg("--out", default="ocean-demo", metavar="DIR", help="folder to make")
     arg = add_command(commands, "synth", "draw a labelled data set of sea-floor videos",
                    ["scenes", "scenes --n 1000 --videos 100 --size 1024x576"])
@@ -32,7 +33,8 @@ def _data_commands(commands):
     arg("--videos", type=int, metavar="N", default=20, help="videos that the images are frames of")
     arg("--seed", default=0)
     arg("--resume")
-    arg = add_command(commands, "split", "share out images to training, validation and test, videos whole, in a manifest",
+    arg = add_command(commands, "split", "share out images to training, validation and test, videos whole, in a "
+                      "manifest",
         ["labels.csv --target floor --groups video --test 0.2 --out split.csv", "plocan/floor --out floor.csv"])
     arg("data")
     arg("--out", required=True, metavar="MANIFEST", help="manifest to write (.csv, .parquet), with a column split")
@@ -118,7 +120,8 @@ def _compare_command(commands):
 # %% ../../nbs/985_jobs.commands.ipynb #c8e8dbc6
 def _use_commands(commands):
     "The commands `predict`, `embed`, `localize`, `pseudo-label` and `export`."
-    arg = add_command(commands, "predict", "predict images, one row each", ["floor-model/bundle survey/ --out survey.csv",
+    arg = add_command(commands, "predict", "predict images, one row each", ["floor-model/bundle survey/ --out "
+                                                                      "survey.csv",
         "floor-model/bundle dive/*.jpg --out dive.parquet", "floor-model/bundle dive.mp4 --every-s 5 --out dive.csv",
         "floor-model/bundle survey/ --out survey.csv --resume"])
     arg("bundle", "items")
@@ -157,7 +160,8 @@ def _use_commands(commands):
         "part of the map's maximum (default: fitted, else otsu)")
     arg("--mix", type=float, metavar="SHARE", help="part of the class map in the heat map (default: fitted, else 0.25)")
     arg("--tiles", metavar="COLUMNSxROWS", help="overlapping tiles, for small things (default: fitted, else none)")
-    arg("--scales", type=as_names, metavar="A,B", help="input sizes, of the model's own (default: fitted, else 1,1.5,2)")
+    arg("--scales", type=as_names, metavar="A,B",
+        help="input sizes, of the model's own (default: fitted, else 1,1.5,2)")
     arg("--min-area", type=float, metavar="SHARE", help="smallest box, of the image (default: 0.002, 0.02 of a tile)")
     arg("--min-score", type=float, metavar="SCORE", help="boxes with a lower score are left out, 0 for none (default: "
         "as fitted in training, else 0.5)")
@@ -173,7 +177,8 @@ def _use_commands(commands):
     arg("--target", "--images")
     arg("--threshold", type=float, default=.9, metavar="SHARE", help="calibrated probability that is sure enough")
     arg("--valid", "--groups", "--device")
-    arg = add_command(commands, "export", "write a model as ONNX, to predict without torch", ["run/bundle --out run/onnx"])
+    arg = add_command(commands, "export", "write a model as ONNX, to predict without torch", ["run/bundle --out "
+                                                                      "run/onnx"])
     arg("bundle")
     arg("--out", required=True, metavar="DIR", help="folder to make: model.onnx, config.json, predict.py, README.md")
 
@@ -217,7 +222,8 @@ def _judge_commands(commands):
 # %% ../../nbs/985_jobs.commands.ipynb #985d0001
 def _survey_commands(commands):
     "The commands `shares` and `subclasses`."
-    arg = add_command(commands, "shares", "estimate the share of frames with each class, from predictions and a checked "
+    arg = add_command(commands, "shares", "estimate the share of frames with each class, from predictions and a "
+                      "checked "
                    "sample", [
         "survey.csv --strata dive --survey dives.csv --check 200 --out drawn",
         "survey.csv drawn/to_check.csv --strata dive --survey dives.csv --out shares",
@@ -227,7 +233,8 @@ def _survey_commands(commands):
         "(default: "
         "none yet, so give --check)")
     arg("--out", required=True, metavar="DIR", help="folder to make: shares.csv, report.html, to_check.csv")
-    arg("--strata", type=as_names, metavar="A,B", help="columns within which shares are estimated, such as dive, and the "
+    arg("--strata", type=as_names, metavar="A,B", help="columns within which shares are estimated, such as dive, and "
+        "the "
         "sample was drawn (default: none)")
     arg("--survey", metavar="MANIFEST", help="table of all frames with these columns, if the predictions lack them")
     arg("--bands", type=as_names, metavar="0,50,100", help="edges at which a column of numbers is cut into strata")

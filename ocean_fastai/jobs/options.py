@@ -23,7 +23,8 @@ class CommandHelp(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptio
     def _format_action(self, action):
         if not isinstance(action, argparse._SubParsersAction): return super()._format_action(action)
         about = {a.dest: super(CommandHelp, self)._format_action(a) for a in action._choices_actions}
-        lines = [[f"  {title}\n", *("  " + about[c] for c in names if c in about)] for title,names in COMMAND_GROUPS.items()]
+        lines = [[f"  {title}\n", *("  " + about[c] for c in names if c in about)] for title,
+                 names in COMMAND_GROUPS.items()]
         return "".join(sum(lines, []))
 
 class CommandParser(argparse.ArgumentParser):
@@ -53,7 +54,8 @@ _OPTIONS = {  # What means the same in every command that has it
     "--target": dict(action="append", metavar="NAME",
                      help="column of labels, given more than once for several; of class folders and COCO the name to "
                      "give it (default: label, elements for COCO, the only column that there is, or all of a model's)"),
-    "--classes": dict(type=as_names, metavar="A,B", help="classes, in this order; of COCO those to keep (default: all)"),
+    "--classes": dict(type=as_names, metavar="A,B", help="classes, in this order; of COCO those to keep (default: "
+                      "all)"),
     "--images": dict(metavar="DIR", help="folder that the relative paths of a table or COCO file start at (default: "
                      "that of the file, for COCO also images beside it)"),
     "--size": dict(metavar="PIXELS", default="512", help="of the network's input: a number or WIDTHxHEIGHT, in pixels"),
@@ -74,7 +76,8 @@ _OPTIONS = {  # What means the same in every command that has it
                         "no label, of several labels those that are so sure (default: every image gets one)"),
     "--every-s": dict(type=float, metavar="SECONDS", default=1., help="seconds between the frames of a video"),
     "--num-workers": dict(type=int, metavar="N", help="threads or processes that read images (default: as fits)"),
-    "--value-range": dict(type=as_names, metavar="LOW,HIGH", help="numbers of black and white in images of neither 8 nor "
+    "--value-range": dict(type=as_names, metavar="LOW,HIGH", help="numbers of black and white in images of neither 8 "
+                          "nor "
                           "full 16 bits, as --value-range=-60,0; kept in the model (default: such are refused)"),
     "--device": dict(metavar="cpu|cuda", help="where the network runs (default: CUDA where there is one)"),
     "--resume": dict(action="store_true", help="go on with what was stopped; give the same options again")}
