@@ -53,8 +53,7 @@ def augment(
     if not isinstance(out, np.ndarray) or out.dtype != np.uint8:
         kind = getattr(out, "dtype", type(out).__name__)
         raise AugmentError(f"{type(aug).__name__} gave {kind}, not an 8-bit picture; leave Normalize and ToTensorV2 "
-                           f"out: "
-                           "the learner does both")
+                           f"out: the learner does both")
     return out
 
 # %% ../../nbs/14_data.augment.ipynb #7731ba30
@@ -162,8 +161,8 @@ def _spread(name, value, least=0.):
 def _picture(image, aug):
     "`image`, if it is one that a transform of this module can change. Raises `AugmentError`."
     if image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3: return image
-    raise AugmentError(f"{type(aug).__name__}: takes height x width x 3 bytes, "
-                       f"not {image.dtype} of shape {image.shape}")
+    raise AugmentError(f"{type(aug).__name__}: takes height x width x 3 bytes, not {image.dtype} of shape "
+                       f"{image.shape}")
 
 _ROWS = 48 # Of the coarse map of ranges, at most
 

@@ -104,8 +104,8 @@ class _TargetsDL(TfmdDL):
         return super().__getattr__(k)
 
 NO_VOCAB = ("several targets have no one vocab; dls.targets has the classes of each. Where fastai's "
-            "ClassificationInterpretation would show one confusion, use "
-            "confusion(predict_table(learn, df), df, target), for each target in turn")
+            "ClassificationInterpretation would show one confusion, use confusion(predict_table(learn, df), df, "
+            "target), for each target in turn")
 
 # %% ../../nbs/15_data.blocks.ipynb #704a97d4
 def ocean_block(
@@ -143,10 +143,8 @@ def check_validation(
     tfms = [*(lists[0].tfms.fs if lists else ()), *dl.after_item.fs, *dl.before_batch.fs, *dl.after_batch.fs]
     if not (names := [f.name.split(" -- ")[0] for f in tfms if _acts_in_validation(f)]): return
     raise OceanError(f"{few(names)} would act in validation too, and a saved model could not repeat it: there a "
-                     f"picture is "
-                     "cropped, squished to the size and normalized, and nothing else. Give size= and crop= for that, "
-                     "and "
-                     "let other transforms act in training alone (split_idx=0)")
+                     f"picture is cropped, squished to the size and normalized, and nothing else. Give size= and "
+                     f"crop= for that, and let other transforms act in training alone (split_idx=0)")
 
 # %% ../../nbs/15_data.blocks.ipynb #b150000c
 def normalized(

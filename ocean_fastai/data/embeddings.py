@@ -35,8 +35,7 @@ def embedding_matrix(
     if lost.any():
         first = embeddings[lost].iloc[0]
         raise OceanError(f"{first['path']}: has no embedding ({first.get('error')}), and {lost.sum() - 1} more; "
-                         "leave them out with "
-                         "dropna(subset='embedding')")
+                         "leave them out with dropna(subset='embedding')")
     return np.stack(embeddings["embedding"].to_list()).astype(np.float32)
 
 def as_embeddings(

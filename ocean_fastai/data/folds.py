@@ -46,8 +46,7 @@ def _warn_alone(df, target, column, number):
              if len(np.unique(number[Y[:, k]])) == 1]
     if alone:
         warnings.warn(f"{target}: {few(alone)}: in one {column} alone, so no model can know it when that one is left "
-                      "out; "
-                      "judge these classes by themselves, or not at all", stacklevel=3)
+                      "out; judge these classes by themselves, or not at all", stacklevel=3)
 
 def _folds(df, column, number, target, valid, seed):
     "The folds, one after another"
@@ -64,8 +63,7 @@ def _kinds(df, embeddings, n, seed):
     known = embeddings.drop_duplicates("path").set_index("path")["embedding"].reindex(df["path"].astype(str))
     if (lost := known.isna().to_numpy()).any():
         raise SplitError(f"{df['path'][lost].iloc[0]}: has no embedding, and {lost.sum() - 1} more; embed the same "
-                         "table, or "
-                         "leave these rows out")
+                         "table, or leave these rows out")
     X = embedding_matrix(pd.DataFrame({"path": known.index, "embedding": known.to_numpy()}))
     X = (X - X.mean(0))/np.maximum(X.std(0), 1e-6)
     X = PCA(min(32, *X.shape), random_state=seed).fit_transform(X)

@@ -61,8 +61,7 @@ def _found(df, embeddings, wanted, thresholds, k, num_workers, progress):
         tables.append(_links(a, b, "time", gaps))
         if jumps > max(3, len(df)//20):
             warnings.warn(f"time: jumps back {jumps} times from one row to the next, so each jump is taken as the "
-                          "start of "
-                          "another video; name the videos in a column `video`, or leave time out of evidence=",
+                          "start of another video; name the videos in a column `video`, or leave time out of evidence=",
                           stacklevel=4)
     pieces = [("hash", hash_alikes, (df, thresholds.get("hash"), k, num_workers, progress)),
               ("embedding", look_alikes, (df, embeddings, thresholds.get("embedding"), k))]
@@ -104,8 +103,7 @@ def group_frames(
     "Put together what a split must not tear apart. Raises `ManifestError` for double paths; warns of one giant group."
     if "group" in df and "group_link" not in df and (cell_texts(df["group"]) != "").any():
         raise ManifestError("the manifest has a column `group` already, which a split keeps together; rename it to "
-                            "`video` "
-                            "to count as evidence, or drop it")
+                            "`video` to count as evidence, or drop it")
     thresholds = dict(thresholds or {})
     if odd := [t for t in thresholds if t not in EVIDENCE[1:]]:
         raise OceanError(f"thresholds: {few(odd)} has none; those that have are {', '.join(EVIDENCE[1:])}")
@@ -154,12 +152,10 @@ def _warn_sizes(sizes, columns, largest, cuts):
         less = f"leave {by} out of evidence="
         if by in cuts: less = f"give thresholds={{{by!r}: less than {cuts[by]:.3g}}}"
         warnings.warn(f"one group holds {sizes.max()} of {n} images, held together mostly by {by}: a split can't "
-                      "divide it; "
-                      f"look at why_grouped(df, a, b), and {less}", stacklevel=3)
+                      f"divide it; look at why_grouped(df, a, b), and {less}", stacklevel=3)
     if n > 3 and len(sizes) == n:
         warnings.warn(f"no two of {n} images were put together, so a split by these groups is one by single images; "
-                      "give "
-                      "embeddings, a higher threshold (thresholds=), or a column `video`", stacklevel=3)
+                      "give embeddings, a higher threshold (thresholds=), or a column `video`", stacklevel=3)
 
 # %% ../../nbs/128_data.groups.ipynb #a7e50013
 def why_grouped(
@@ -181,8 +177,7 @@ def why_grouped(
     meet = next((p for p in mine if p in set(theirs)), None)
     if meet is None:
         raise ManifestError(f"{mine[-1]} or {theirs[-1]}: the image that links {a} with {b} is no longer in this "
-                            "table; ask "
-                            "the whole table")
+                            "table; ask the whole table")
     first,second = mine[:mine.index(meet)],theirs[:theirs.index(meet)]
     out = [(p, rows["group_link"][p], p) for p in first] + [(rows["group_link"][p], p, p) for p in second[::-1]]
     return pd.DataFrame([(x, y, rows["group_evidence"][p], rows["group_value"][p]) for x,y,p in out],

@@ -73,8 +73,7 @@ def _rows_to_learn(df, target, classes, multi, folder, progress):
         cells = df[t].dropna()
         if not len(cells): raise OceanError(f"{t}: nothing to learn, no row is labelled")
         raise OceanError(f"{t}: nothing to learn, all {len(cells)} images say the same ({cells.iloc[0]}); add images "
-                         f"of "
-                         "another class")
+                         f"of another class")
     df = _without_unknown(df, np.all([np.isnan(Y).all(1) for Y in found.values()], axis=0), names, progress)
     return df,targets,[t for t in names if t in several or multi[t]]
 
@@ -94,19 +93,16 @@ def _check_pseudo(df, targets):
         if f"{t}_source" not in df: continue
         n = int(((cell_texts(df[f"{t}_source"]) == PSEUDO) & (df["split"] != "train")).sum())
         if n: raise ManifestError(f"{t}: {n} images outside the training part have a label that a model gave "
-                                  f"({t}_source "
-                                  f"says {PSEUDO}); keep the split that pseudo_label was given (groups='split'), or "
-                                  f"empty "
-                                  "these cells")
+                                  f"({t}_source says {PSEUDO}); keep the split that pseudo_label was given "
+                                  f"(groups='split'), or empty these cells")
 
 def _cached_rows(df, targets, cache, geometry, progress):
     "The rows with their images cached. Raises `OceanError` for unreadable ones; warns of one picture under two labels."
     out = cache_images(df, cache, geometry, progress=progress)
     if bad := [f"{path}: {error}" for path,error in zip(out["path"], out["error"]) if isinstance(error, str)]:
         raise OceanError(f"{len(bad)} of {len(out)} images can't be read: "
-                         f"{'; '.join(bad[:3])}{'; ...'*(len(bad) > 3)} (to "
-                         f"train without them: df = cache_images(df, {str(cache)!r}, geometry); df = "
-                         f"df[df.error.isna()])")
+                         f"{'; '.join(bad[:3])}{'; ...'*(len(bad) > 3)} (to train without them: df = "
+                         f"cache_images(df, {str(cache)!r}, geometry); df = df[df.error.isna()])")
     for target in targets:
         cells = out[target].map(parse_cell)
         labels = cells.map(lambda cell: None if cell is None else str(sorted(cell.items())))
@@ -115,8 +111,7 @@ def _cached_rows(df, targets, cache, geometry, progress):
         pairs = [zip(rows["path"], rows[target]) for rows in twins[:3]]
         named = "; ".join(" = ".join(f"{path} ({label})" for path,label in pair) for pair in pairs)
         warnings.warn(f"{target}: {len(twins)} pictures stand under several labels, in files with the same bytes: "
-                      f"{named}"
-                      f"{'; ...'*(len(twins) > 3)}; keep one file of each", stacklevel=4)
+                      f"{named}{'; ...'*(len(twins) > 3)}; keep one file of each", stacklevel=4)
     return out
 
 # %% ../../nbs/16_data.loaders.ipynb #04aee7b2

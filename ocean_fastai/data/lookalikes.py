@@ -130,8 +130,7 @@ def _vectors(df, embeddings):
     rows = np.array([i for i,p in enumerate(paths) if p in known.index], int) if len(known) else np.zeros(0, int)
     if not len(rows):
         raise OceanError(f"none of the {len(df)} images has an embedding, as {paths[0] if paths else 'none'}; embed "
-                         "the same "
-                         "table, so that its paths are written alike")
+                         "the same table, so that its paths are written alike")
     cells = known.loc[[paths[i] for i in rows]].to_numpy()
     return embedding_matrix(pd.DataFrame({"path": [paths[i] for i in rows], "embedding": cells})),rows
 

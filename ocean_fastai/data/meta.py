@@ -152,8 +152,7 @@ def _utc(said, zone, offset):
         notes.append(f"The camera's clock shows UTC {quarter/3600:+g} h, as GPS times in the files say.")
     elif not known.all() and (~np.isnan(local) & ~known).any():
         notes.append(f"{int((~np.isnan(local) & ~known).sum())} files name no time zone: their times were taken as "
-                     "UTC; give "
-                     "zone=.")
+                     "UTC; give zone=.")
     utc = local - np.where(np.isnan(shift), 0, shift)
     if offset is None and both.any():
         offset = float(np.median((utc - gps)[both]))
@@ -197,8 +196,8 @@ def _checked_track(track, name):
     order = np.argsort(np.where(good, t, np.inf), kind="stable")[:good.sum()]
     out = out.iloc[order[np.append(True, np.diff(t[order]) > 0)]].reset_index(drop=True)
     out.attrs = {"name": str(name), "notes": [f"{len(track) - len(out)} of {len(track)} points of the track have no "
-                                              "time or "
-                                              "no possible position, or repeat a time."]*(len(out) < len(track))}
+                                              "time or no possible position, or repeat a "
+                                              "time."]*(len(out) < len(track))}
     return out
 
 def _between(track, t, max_gap_s):
@@ -230,15 +229,13 @@ def match_track(
         if {"lat", "lon"} <= set(df) and df[["lat", "lon"]].notna().all(axis=1).sum() >= 5:
             clock_offset_s,error = find_clock_offset(df, track, max_gap_s=max_gap_s)
             notes.append(f"The camera's clock is {clock_offset_s:+.0f} s ahead of the track's (images then lie "
-                         f"{error:.0f} m "
-                         "from it).")
+                         f"{error:.0f} m from it).")
         else: notes.append("The camera's clock was taken as right: clock_offset_s was not given.")
     before,after,share = _between(track, t - clock_offset_s, max_gap_s)
     if np.isnan(share).all() and np.isfinite(t).any():
         spans = [_time_texts([np.nanmin(o), np.nanmax(o)]) for o in (t - clock_offset_s, own)]
         raise ManifestError(f"no image falls on the track: images from {spans[0][0]} to {spans[0][1]}, track from "
-                            f"{spans[1][0]} "
-                            f"to {spans[1][1]}; give zone= to read_meta, or clock_offset_s")
+                            f"{spans[1][0]} to {spans[1][1]}; give zone= to read_meta, or clock_offset_s")
     new = {"lat": track["lat"].to_numpy(float), "lon": np.unwrap(track["lon"].to_numpy(float), period=360)}
     new |= {c: pd.to_numeric(track[c], errors="coerce").to_numpy(float) for c in META_COLUMNS[3:] if c in track}
     out = df.copy()
@@ -291,6 +288,5 @@ def find_clock_offset(
     near = coarse[error <= 2*error.min() + 20]
     if np.ptp(near) > 120:
         raise ManifestError("find_clock_offset: several offsets fit equally well, as where the vessel stood or went "
-                            "back and "
-                            "forth; give clock_offset_s")
+                            "back and forth; give clock_offset_s")
     return float(fine[again.argmin()]),float(again.min())

@@ -44,8 +44,7 @@ def manifest_from_folder(
     if splits: df["split"] = [splits.get(f.parts[0]) if len(f.parts) > 1 else None for f in files]
     if "none" in df[target].values:
         warnings.warn(f"{folder}: the folder none is read as `nothing there`, so an image can have several labels or "
-                      f"none; "
-                      "rename it, to empty for example, if it is a class like the others", stacklevel=3)
+                      f"none; rename it, to empty for example, if it is a class like the others", stacklevel=3)
     classes_of(df, target, classes)
     df.attrs["folder"] = os.path.abspath(folder)
     return df

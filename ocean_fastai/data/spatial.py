@@ -29,19 +29,16 @@ def places(
     "Where each image was taken. Raises `SplitError` where that isn't known, or can't be."
     if lost := [c for c in ("lat", "lon") if c not in df]:
         raise SplitError(f"no column {' or '.join(lost)}: a spatial split needs the position of each image, in "
-                         "degrees; "
-                         "add them, or split by groups='video'")
+                         "degrees; add them, or split by groups='video'")
     found = df[["lat", "lon"]].apply(pd.to_numeric, errors="coerce").to_numpy(float)
     none = ~np.isfinite(found).all(1)
     if none.any():
         raise SplitError(f"{none.sum()} of {len(df)} images have no position, as {df['path'][none].iloc[0]}; add lat "
-                         "and "
-                         "lon, or leave these rows out with dropna(subset=['lat', 'lon'])")
+                         "and lon, or leave these rows out with dropna(subset=['lat', 'lon'])")
     odd = (np.abs(found) > [90, 360]).any(1)
     if odd.any():
         raise SplitError(f"{df['path'][odd].iloc[0]}: lat {found[odd][0, 0]:g}, lon {found[odd][0, 1]:g} is no "
-                         "position in "
-                         f"degrees ({odd.sum()} such rows)")
+                         f"position in degrees ({odd.sum()} such rows)")
     return np.radians(found)
 
 def spatial_blocks(

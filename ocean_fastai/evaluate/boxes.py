@@ -255,8 +255,8 @@ def _class_table(table)->pd.DataFrame:
 
 _INTRO = ("An overlap is intersection over union: what two boxes share, as part of what they cover together. "
           "A centre box has 0.6 of the image's width and height; it knows the classes of each image and nothing else.")
-_LEGEND = ("True boxes are blue, found ones orange; the dot is the peak of the first. "
-           "IoU is that of the best found box.")
+_LEGEND = ("True boxes are blue, found ones orange; the dot is the peak of the first. IoU is that of the best found "
+           "box.")
 
 def _scores_section(table, n_pairs, n_images)->tuple:
     "The page's first section: heading, text, and the mean of the classes."
@@ -264,8 +264,8 @@ def _scores_section(table, n_pairs, n_images)->tuple:
     mean = mean.assign(measure=mean["measure"].map(_readable))
     interval = ["95 % from", "to"]
     mean.columns = ["measure", "boxes", *interval, "centre boxes", *interval, "difference", *interval]
-    basis = (f"On {n_pairs} pairs of an image and a class that it has, from {n_images} images. "
-             f"Intervals: {table.attrs['interval']}.")
+    basis = (f"On {n_pairs} pairs of an image and a class that it has, from {n_images} images. Intervals: "
+             f"{table.attrs['interval']}.")
     text = "\n\n".join([_verdict(table), basis, *table.attrs["notes"]])
     return "Scores", text, (mean, "Mean of the classes: each has one voice, however rare.")
 

@@ -34,8 +34,7 @@ def leaking_pairs(
     part = split_parts(df)
     if not ((part == "train").any() and np.isin(part, ["valid", "test"]).any()):
         raise SplitError("leaks are between parts: the manifest's column `split` must say train, and valid or test; "
-                         "make "
-                         "one with split_frames")
+                         "make one with split_frames")
     paths = np.array([printable(p) for p in df["path"]], object)
     train,held = np.flatnonzero(part == "train"),np.flatnonzero(np.isin(part, ["valid", "test"]))
     near = look_alikes(df, embeddings, threshold, queries=held, among=train)
@@ -62,8 +61,7 @@ def leak_free(
     out.attrs = dict(df.attrs)
     if not np.isin(split_parts(out), ["valid", "test"]).any():
         raise SplitError(f"all {pairs['path'].nunique()} held-out images have a near copy in training, so nothing is "
-                         "left "
-                         "to judge on; split by groups: split_frames(group_frames(df, embeddings))")
+                         "left to judge on; split by groups: split_frames(group_frames(df, embeddings))")
     return out
 
 # %% ../../nbs/691_evaluate.leaks.ipynb #a7e60011
@@ -94,8 +92,8 @@ def price_of_leak(
 
 # %% ../../nbs/691_evaluate.leaks.ipynb #a7e60015
 _BELONGS = ("What belongs together is what the column {column} says. A probe (logistic regression on frozen "
-            "features) was "
-            "scored on all images by cross-validation: with groups kept together, and with images dealt out at random.")
+            "features) was scored on all images by cross-validation: with groups kept together, and with images "
+            "dealt out at random.")
 
 def _sheet(df, pairs, n):
     "The nearest pairs side by side"
@@ -119,8 +117,7 @@ def price_text(
     grouped,random = table.to_dict("records")
     value = f"{random['difference']:+.3f} ({random['difference_low']:+.3f} to {random['difference_high']:+.3f})"
     return (f"{table['target'].iloc[0]}: {table['metric'].iloc[0].replace('_', ' ')} {random['value']:.3f} with a "
-            "random split, "
-            f"{grouped['value']:.3f} with groups kept together: optimism {value}")
+            f"random split, {grouped['value']:.3f} with groups kept together: optimism {value}")
 
 def leak_report(
     df:pd.DataFrame, # A manifest, with `split` or without
@@ -141,8 +138,7 @@ def leak_report(
         pairs = leaking_pairs(df, embeddings, threshold, groups)
         alike = int((pairs["evidence"] == "embedding").sum())
         text = (f"{len(pairs)} of {pairs.attrs['held']} held-out images are known to the {pairs.attrs['train']} "
-                "training "
-                f"images: {alike} have a look-alike there (distance up to {pairs.attrs['threshold']:.3g}), "
+                f"training images: {alike} have a look-alike there (distance up to {pairs.attrs['threshold']:.3g}), "
                 f"{len(pairs) - alike} more only their group. pairs.csv names them all.")
         shown = pairs.assign(path=pairs["path"].map(_name), train_path=pairs["train_path"].map(_name)).head(n)
         items = [_sheet(df, pairs, n), shown] if len(pairs) else []

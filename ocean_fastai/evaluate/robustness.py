@@ -84,8 +84,8 @@ def _of_cells(preds, df, target, metric, groups, n_boot, seed):
         values,drawn = bootstrap_scores(table, n_boot, seed)
         if metric not in values:
             raise OceanError(f"metric={metric!r}: {target} has "
-                             f"{'several classes' if about['multi'] else 'one class'} an "
-                             f"image; choose one of {', '.join(values)}")
+                             f"{'several classes' if about['multi'] else 'one class'} an image; choose one of "
+                             f"{', '.join(values)}")
         found[key] = values[metric],drawn[metric]
     return found,changed,about | {"metric": metric}
 
@@ -138,8 +138,7 @@ def _all_notes(target, about, bad, errors, changed, n_boot, seed, baseline):
     "What a reader has to know beside the numbers, as sentences."
     how = interval_text(about["groups"], about["n_groups"], n_boot, seed)
     out = [f"{target}: {about['metric'].replace('_', ' ')} on {images_judged(about['n'], about['n'])}. Intervals: "
-           f"{how}, "
-           "the same for every corruption and model.", *interval_notes(about["groups"], about["n_groups"])]
+           f"{how}, the same for every corruption and model.", *interval_notes(about["groups"], about["n_groups"])]
     if bad: out.append(f"{bad} images that could not be read or predicted are left out of every score.")
     idle = list(dict.fromkeys(f"{c} {s}" for (_,c,s),share in changed.items() if s and not share))
     if idle: out.append(f"No image is changed by {few(idle, 6)}: no score there, and no part in a mean.")
@@ -242,12 +241,10 @@ def plot_robustness(
     return ax
 
 _ABOUT = ("Every score is of the same images. A difference is that from the clean score of the same model; its "
-          "interval is "
-          "paired. A dash: the corruption changes none of these images.")
+          "interval is paired. A dash: the corruption changes none of these images.")
 _CE = ("Errors summed over the severities, divided by those of {baseline} (Hendrycks and Dietterich 2019); the "
-       "relative "
-       "error counts only what is lost against clean pictures. Below 1 is better than {baseline}. The last row of a "
-       "model is the mean over the corruptions.")
+       "relative error counts only what is lost against clean pictures. Below 1 is better than {baseline}. The last "
+       "row of a model is the mean over the corruptions.")
 
 def robustness_report(
     found:Robustness, # What `robustness` gave

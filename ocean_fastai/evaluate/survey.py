@@ -59,8 +59,8 @@ def _survey(preds, target, strata, survey):
     texts = pd.Series("all", rows.index) if strata is None else _stratum_names(rows, listify(strata))
     if (texts == "").any():
         raise OceanError(f"{rows['path'][texts == ''].iloc[0]}: belongs to no stratum, its cell in "
-                         f"{few(listify(strata))} "
-                         f"is empty ({(texts == '').sum()} such frames); fill it, or leave these frames out")
+                         f"{few(listify(strata))} is empty ({(texts == '').sum()} such frames); fill it, or leave "
+                         f"these frames out")
     numbers,names = pd.factorize(texts)
     rows.attrs = {"folder": preds.attrs.get("folder"), "films": films, "unreadable": int((~fine).sum())}
     return _Survey(rows, target, multi, known, numbers, list(names), label_matrix(rows, "label", known).astype(float))
@@ -126,8 +126,7 @@ def _checked(s, sample, classes):
     found = classes_of(done, s.target)
     if classes is None and (odd := [c for c in found if c not in s.known]):
         raise OceanError(f"{s.target}: {few(odd)}: checked frames have this class, which the model doesn't know (it "
-                         "knows "
-                         f"{', '.join(s.known)}); correct it, or name all classes to count, classes="
+                         f"knows {', '.join(s.known)}); correct it, or name all classes to count, classes="
                          f"{[*s.known, *odd]}: such a one is estimated from the checked frames alone")
     if not s.multi and is_multilabel(done[s.target]):
         raise OceanError(f"{s.target}: a checked frame has several classes, or none of them, and the model gives each "
@@ -208,8 +207,7 @@ def _allocation(sizes, wish, n, least):
     out = np.minimum(least, sizes)
     if out.sum() > n:
         raise OceanError(f"n={n}: {len(sizes)} strata with at least {least} frames each need {out.sum()}; draw so "
-                         "many, "
-                         "or give a smaller least=")
+                         "many, or give a smaller least=")
     goal = np.maximum(n*wish/wish.sum(), out)
     while out.sum() < min(n, sizes.sum()):
         out[np.where(out < sizes, goal - out, -np.inf).argmax()] += 1

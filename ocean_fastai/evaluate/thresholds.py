@@ -67,8 +67,8 @@ def choose_thresholds(
         y,p = y[known],p[known]
         if len(np.unique(y)) < 2:
             is_there,other = ("there in", "without") if len(y) and y[0] else ("absent from", "with")
-            raise OceanError(f"{t}: {c} is {is_there} all {len(y)} images of which it is known; "
-                             f"label some {other} it, or leave its threshold at 0.5")
+            raise OceanError(f"{t}: {c} is {is_there} all {len(y)} images of which it is known; label some {other} "
+                             f"it, or leave its threshold at 0.5")
         cut = _best_cut(y, p, precision, least)
         if cut is None: short.append(f"{c} (at most {_reachable(y, p, least):.2f})")
         else: rows.append((*cut, 2*cut[1]*cut[2]/max(cut[1] + cut[2], 1e-12), int(y.sum()), len(y)))

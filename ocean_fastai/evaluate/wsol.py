@@ -100,8 +100,8 @@ def pair_notes(
     notes = [f"Classes that the truth lacks are left out: {few(odd)}."] if odd else []
     if more: notes.append(f"{len(more)} {what} are of images without a true box of the class, and left out.")
     if less:
-        notes.append(f"{len(less)} of {len(pairs)} pairs have no {what[:-1]} and count as misses, "
-                     f"such as {less[0][1]} in {less[0][0]}.")
+        notes.append(f"{len(less)} of {len(pairs)} pairs have no {what[:-1]} and count as misses, such as "
+                     f"{less[0][1]} in {less[0][0]}.")
     return notes
 
 # %% ../../nbs/65_evaluate.wsol.ipynb #45ef4cfc

@@ -53,8 +53,8 @@ def _class_rules(target, names, threshold, mix, fit):
     "{class: (threshold or 'otsu', mix)}. Raises `OceanError` for a threshold that isn't one, or of an unknown class."
     own = (fit or {}).get("classes", {})
     if threshold == "fitted" and not own:
-        raise OceanError("threshold='fitted': nothing is fitted for this model; fit with fit_threshold, "
-                         "train on boxes, or choose 'otsu' or a number")
+        raise OceanError("threshold='fitted': nothing is fitted for this model; fit with fit_threshold, train on "
+                         "boxes, or choose 'otsu' or a number")
     if isinstance(threshold, dict): _refuse_unknown(threshold, target, names, "threshold")
     else: threshold = dict.fromkeys(names, threshold)
     out = {}

@@ -123,8 +123,7 @@ def subclasses(
     if len(own) < LEAST:
         others = ", ".join(f"{n} {c}" for c,n in boxes["label"].value_counts().items()) or "none"
         raise OceanError(f"{label}: {len(own)} boxes are too few to find kinds among: at least {LEAST} are needed, "
-                         "since "
-                         f"of fewer any sheet shows clusters of chance (boxes at hand: {others})")
+                         f"since of fewer any sheet shows clusters of chance (boxes at hand: {others})")
     named = [printable(p) for p in items["path"]]
     seen = items[pd.Series(named, items.index).isin(own["path"])].drop_duplicates("path").reset_index(drop=True)
     seen.attrs = items.attrs
@@ -187,8 +186,7 @@ def name_subclasses(
     found = cell_texts(df["path"]).map(cells).fillna("")
     if len(some) and not (found != "").any():
         raise OceanError(f"{some['path'].iloc[0]}: has a named box, but is not in the manifest, nor is any other; "
-                         "give the "
-                         "manifest that the boxes were found in")
+                         "give the manifest that the boxes were found in")
     out = df.assign(**{column: found.to_numpy(), f"{column}_source": np.where(found != "", PSEUDO, "")})
     out.attrs = df.attrs
     return out
@@ -208,9 +206,8 @@ def plot_subclasses(
     return ax
 
 _INTRO = ("{n} boxes of {label}, {clustered} of them in {k} clusters. Stability {s:.2f} (from {low:.2f} to "
-          "{high:.2f} in {draws} "
-          "draws of four fifths of the boxes): the adjusted Rand index with the clusters of the draw, 1 for the same, "
-          "0 as by chance. Below 0.3 the clusters are mostly chance.")
+          "{high:.2f} in {draws} draws of four fifths of the boxes): the adjusted Rand index with the clusters of "
+          "the draw, 1 for the same, 0 as by chance. Below 0.3 the clusters are mostly chance.")
 
 def subclasses_report(
     kinds:pd.DataFrame, # What `subclasses` gave

@@ -29,9 +29,8 @@ from .labels import (HUMAN, by_image, file_names, frame_name, image_labels, imag
 
 # %% ../../nbs/27_formats.viame.ipynb #f0270010
 _HEADER = ("1: Detection or Track-id,2: Video or Image Identifier,3: Unique Frame Identifier,4-7: "
-           "Img-bbox(TL_x,TL_y,BR_x,BR_y),"
-           "8: Detection or Length Confidence,9: Target Length (0 or -1 if invalid),10-11+: Repeated Species,"
-           "Confidence Pairs or Attributes")
+           "Img-bbox(TL_x,TL_y,BR_x,BR_y),8: Detection or Length Confidence,9: Target Length (0 or -1 if "
+           "invalid),10-11+: Repeated Species,Confidence Pairs or Attributes")
 _TOKEN = re.compile(r"\((kp|atr|trk-atr|poly|hole|note)\)\s*(.*)", re.S)
 
 def _lines(path):

@@ -67,8 +67,8 @@ def check_decide(
     own = [t for t in targets if t not in multilabel]
     rules = given if isinstance(given, dict) else dict.fromkeys(own, given)
     if odd := [t for t in rules if t not in own]:
-        raise BundleError(f"decide: {', '.join(map(repr, odd))}: no target with one class an image; "
-                          f"those are {', '.join(own) or 'none'}")
+        raise BundleError(f"decide: {', '.join(map(repr, odd))}: no target with one class an image; those are "
+                          f"{', '.join(own) or 'none'}")
     out = {t: rules.get(t) or default.get(t, "likely") for t in own}
     for t,rule in out.items():
         if rule not in DECIDE: raise BundleError(f"decide: {t}: {rule!r}: choose {' or '.join(DECIDE)}")
@@ -237,8 +237,8 @@ def model_card(
     named = " and ".join(f"`{t}`" for t in config["targets"])
     figures = [(k, f"{v:.4g}" if isinstance(v, float) else v) for k,v in config["training"]["figures"].items()]
     chosen = (config["training"]["fit"] or {}).get("by") not in ("fit", "fit_probe") # which choose no epoch
-    flatter = ("\n\nValidation images also chose the best epoch, so figures on them are somewhat too good; "
-               "those of images that had no part in it are to be trusted more.") if chosen else ""
+    flatter = ("\n\nValidation images also chose the best epoch, so figures on them are somewhat too good; those of "
+               "images that had no part in it are to be trusted more.") if chosen else ""
     sections = [
         ("", f"A `{config['architecture']}` network that names {named} in an image." + _label_text(config)),
         ("Classes", _class_table(config)),

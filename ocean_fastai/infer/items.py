@@ -171,8 +171,8 @@ def _items_at(source):
         if is_manifest_file(path): return load_manifest(path)
         if is_coco(path): return coco_images(path)
         if path.suffix.lower() in known: return _items_of([source])
-        raise OceanError(f"{printable(source)}: is no folder, image, video or manifest by its name; "
-                         f"images end in {' '.join(IMAGE_SUFFIXES)}, videos in {' '.join(VIDEO_SUFFIXES)}, "
+        raise OceanError(f"{printable(source)}: is no folder, image, video or manifest by its name; images end in "
+                         f"{' '.join(IMAGE_SUFFIXES)}, videos in {' '.join(VIDEO_SUFFIXES)}, "
                          "manifests in .csv .parquet, COCO in .json")
     if not glob.has_magic(str(source)): raise OceanError(f"{printable(source)}: no such file or folder")
     files = sorted(filter(os.path.isfile, glob.glob(str(source), recursive=True)))

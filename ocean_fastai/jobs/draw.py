@@ -47,8 +47,8 @@ def synth(
     if not resume: check_free(out, "choose another folder, or add --resume to finish a data set that was begun there")
     df = draw_dataset(out, n, size, videos, seed, progress=watched())
     file = Path(out)/"manifest.csv"
-    print(f"{len(df)} images of {df['video'].nunique()} videos: {file}\n"
-          f"to train on them: ocean-fastai train {file} --target floor --out floor-model")
+    print(f"{len(df)} images of {df['video'].nunique()} videos: {file}\nto train on them: ocean-fastai train {file} "
+          f"--target floor --out floor-model")
     return df
 
 # %% ../../nbs/98_jobs.draw.ipynb #cb2dcb92

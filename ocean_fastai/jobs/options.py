@@ -77,8 +77,7 @@ _OPTIONS = {  # What means the same in every command that has it
     "--every-s": dict(type=float, metavar="SECONDS", default=1., help="seconds between the frames of a video"),
     "--num-workers": dict(type=int, metavar="N", help="threads or processes that read images (default: as fits)"),
     "--value-range": dict(type=as_names, metavar="LOW,HIGH", help="numbers of black and white in images of neither 8 "
-                          "nor "
-                          "full 16 bits, as --value-range=-60,0; kept in the model (default: such are refused)"),
+                          "nor full 16 bits, as --value-range=-60,0; kept in the model (default: such are refused)"),
     "--device": dict(metavar="cpu|cuda", help="where the network runs (default: CUDA where there is one)"),
     "--resume": dict(action="store_true", help="go on with what was stopped; give the same options again")}
 _OLD = {"--groups": "--by"}  # Words of earlier versions, still taken

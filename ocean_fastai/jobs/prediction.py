@@ -107,6 +107,6 @@ def export(
     "Write a bundle for use without torch. Raises `OceanError` for a network that can't be exported, or a taken folder."
     check_free(out)
     with writing(out): export_onnx(bundle, out)
-    print(f"{out}: model.onnx, config.json, predict.py and README.md\n"
-          f"with numpy, Pillow and onnxruntime alone: python {Path(out)/'predict.py'} IMAGES --out preds.csv")
+    print(f"{out}: model.onnx, config.json, predict.py and README.md\nwith numpy, Pillow and onnxruntime alone: "
+          f"python {Path(out)/'predict.py'} IMAGES --out preds.csv")
     return Path(out)

@@ -133,9 +133,8 @@ def trained_on_all(
 
 # %% ../../nbs/925_jobs.recipes.ipynb #92ec000c
 BESIDE = ("A probe, a logistic regression on what the frozen body sees, beside the network that was trained, on the "
-          "same "
-          "validation images. Where the interval of the difference spans 0 these images can't tell them apart, and "
-          "the probe costs seconds. The network's best epoch was chosen on these images, the probe was not.")
+          "same validation images. Where the interval of the difference spans 0 these images can't tell them apart, "
+          "and the probe costs seconds. The network's best epoch was chosen on these images, the probe was not.")
 
 def probe_beside(
     preds:pd.DataFrame, # The network's predictions of the validation images

@@ -29,8 +29,7 @@ def block_numbers(
     info = [o["reduction"] for o in getattr(model, "feature_info", None) or ()]
     if not info or not hasattr(model, "forward_intermediates"):
         raise WeightsError(f"{type(model).__name__}: timm gives no stages of this network; choose layers='last', or "
-                           "another "
-                           "network such as resnet34, tf_efficientnet_lite0 or convnext_tiny")
+                           "another network such as resnet34, tf_efficientnet_lite0 or convnext_tiny")
     if not isinstance(layers, str):
         numbers = sorted(set(layers))
         if not numbers or numbers[0] < 0 or numbers[-1] >= len(info):
@@ -139,8 +138,7 @@ def set_blocks_classifier(
     head = model.get_classifier()
     if np.shape(weight) != tuple(head.weight.shape):
         raise WeightsError(f"the probe's weights are {np.shape(weight)}, the network's classifier is "
-                           f"{tuple(head.weight.shape)}; "
-                           "give a probe of the same body, layers, pooling and classes")
+                           f"{tuple(head.weight.shape)}; give a probe of the same body, layers, pooling and classes")
     with torch.no_grad():
         for own,given in ((model.blocks_mean, mean), (model.blocks_std, std), (head.weight, weight), (head.bias, bias)):
             own.copy_(torch.as_tensor(np.asarray(given), dtype=own.dtype))

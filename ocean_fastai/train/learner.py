@@ -66,8 +66,7 @@ class OceanLearner(Learner):
         before = self.__dict__.get("_dls")
         if before is not None and (before.targets, before.multilabel) != (dls.targets, dls.multilabel):
             raise OceanError(f"the learner's classes are {before.targets}, those of the loaders {dls.targets}; give "
-                             f"loaders "
-                             "of the same classes (classes=), or make another learner")
+                             f"loaders of the same classes (classes=), or make another learner")
         check_validation(dls)
         self._dls = dls.normalized(*self.norm)
         moved = before is not None and (before.geometry, before.split_hash) != (dls.geometry, dls.split_hash)
@@ -93,8 +92,7 @@ def _started_from(init, arch, model_args):
     "Network, weight file and arguments for a body that another task has trained. `init` is a bundle or its folder."
     if not isinstance(init, (str, Path)) and not (hasattr(init, "config") and hasattr(init, "folder")):
         raise WeightsError(f"init: a {type(init).__name__} is no bundle; save a learner with save_bundle, and give "
-                           f"the bundle "
-                           "or its folder")
+                           f"the bundle or its folder")
     folder = Path(getattr(init, "folder", None) or init) if not hasattr(init, "config") or init.folder else None
     if folder is None:
         raise WeightsError("init: this bundle was never saved; save it with save_bundle and give its folder")
@@ -193,8 +191,7 @@ def _monitored(learn, monitor, validate):
     "Raise `OceanError` for a monitor that no epoch has, or where nothing is validated."
     if validate and not len(learn.dls.valid_ds):
         raise OceanError("fit_transfer: there is no validation image to choose the best epoch by; split some off, or "
-                         "pass "
-                         "validate=False")
+                         "pass validate=False")
     names = ["valid_loss", *(m.name for m in learn.metrics)]
     if monitor not in names: raise OceanError(f"monitor={monitor!r}: choose one of {', '.join(names)}")
     return monitor

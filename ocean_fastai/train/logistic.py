@@ -75,8 +75,7 @@ def _folds(Y, multi, groups, folds, seed):
     folds = min(folds, most, n if groups is None else len(set(groups)))
     if folds < 2:
         raise OceanError("all images are of one group, so nothing can be judged on another; give groups='none', or "
-                         "images of more "
-                         "groups")
+                         "images of more groups")
     if multi: kind = KFold if groups is None else GroupKFold
     else: kind = StratifiedKFold if groups is None else StratifiedGroupKFold
     with warnings.catch_warnings():

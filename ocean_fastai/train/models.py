@@ -54,8 +54,7 @@ def classifier_of(
     head = getattr(model, "module", model).get_classifier() # In a distributed training PyTorch wraps the network
     if isinstance(head, nn.Linear): return head
     raise WeightsError(f"{type(model).__name__} ends in {type(head).__name__}, not in one linear layer; choose a "
-                       f"network "
-                       "such as resnet34, mobilenetv2_100 or convnext_tiny")
+                       f"network such as resnet34, mobilenetv2_100 or convnext_tiny")
 
 def _classifier_prefix(model):
     "The classifier's name in the state dict, with its dot."
@@ -171,10 +170,9 @@ def ocean_model(
             model = _pretrained(arch, n_out, kwargs)
         except (OSError, RuntimeError, ValueError) as e:
             raise WeightsError(f"{arch}: weights can't be fetched from timm's hub ({type(e).__name__}: {e}); on a "
-                               f"machine "
-                               f"without network pass a file, weights='{arch}.safetensors', weights='offline', or "
-                               f"start from "
-                               "random ones with weights=None (on the command line: --weights FILE, offline or "
+                               f"machine without network pass a file, weights='{arch}.safetensors', "
+                               f"weights='offline', or start from "
+                               f"random ones with weights=None (on the command line: --weights FILE, offline or "
                                "none)") from e
     else:
         model = timm.create_model(arch, pretrained=False, num_classes=n_out, **kwargs)

@@ -90,8 +90,7 @@ def load(self:TrainLog, model, device):
     state = json.loads((saved[-1]/"state.json").read_text())
     if differs := sorted(k for k in self.plan if state["plan"].get(k) != self.plan[k]):
         raise OceanError(f"{self.folder}: holds a run with another {', '.join(differs)}; resume with the same "
-                         f"settings, or "
-                         "choose another folder")
+                         f"settings, or choose another folder")
     self.rows,self.best_at,self.balance = state["rows"],state["best_at"],state.get("balance")
     model.load_state_dict(load_file(saved[-1]/"model.safetensors"))
     self.best = load_file(saved[-1]/"best.safetensors")
@@ -254,8 +253,7 @@ class CheckBatches(Callback):
         dl = self.dls.train
         if not len(dl):
             raise OceanError(f"{dl.n} training images make no whole batch of {dl.bs}, so nothing would be trained; "
-                             f"give a "
-                             "smaller bs=, or more images")
+                             f"give a smaller bs=, or more images")
         if dl.bs > 1 or any(isinstance(cb, (FrozenBody, FrozenNorm)) for cb in self.learn.cbs): return
         trial = copy.deepcopy(self.model).to(self.dls.device).train()
         set_bn_eval(trial)
@@ -264,5 +262,4 @@ class CheckBatches(Callback):
             with torch.no_grad(): trial(torch.zeros(1, 3, h, w, device=self.dls.device))
         except ValueError as e:
             raise OceanError(f"one image a batch: batch norm needs two images or more to train at {w} x {h} pixels "
-                             f"({e}); "
-                             "give bs=2 or more") from e
+                             f"({e}); give bs=2 or more") from e

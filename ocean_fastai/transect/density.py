@@ -139,12 +139,10 @@ def _check_fit(fit, keep, strip, held):
     "Raise `OceanError` for a detection function of other distances, or one that corrects twice."
     if not np.array_equal(fit.rows, np.flatnonzero(keep)) or (fit.left_m, fit.width_m) != tuple(map(float, strip)):
         raise OceanError("detection: was fitted to other distances than those that count here; fit it to the same "
-                         "table "
-                         "with the same left_m and width_m, after taking out what belongs to no leg")
+                         "table with the same left_m and width_m, after taking out what belongs to no leg")
     if held is not None and held.searched:
         raise OceanError("rates with searched_km2 and a detection function: false detections have distances of their "
-                         "own; "
-                         "use rates alone, or rates without searched_km2 for the precision")
+                         "own; use rates alone, or rates without searched_km2 for the precision")
 
 # %% ../../nbs/83_transect.density.ipynb #a8300016
 class Density(NamedTuple):

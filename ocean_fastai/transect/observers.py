@@ -74,8 +74,7 @@ def two_observers(
     seen = y.sum(1) > 0
     if not y.prod(1).any():
         raise OceanError("nothing was found by both, so no chance can be told; match the two with more tolerance, or "
-                         "let "
-                         "them look at more pictures")
+                         "let them look at more pictures")
     raw = np.abs(objects[list(covariates)].to_numpy(float)) if zero in covariates else \
         objects[list(covariates)].to_numpy(float)
     if np.isnan(raw).any():
@@ -109,8 +108,8 @@ def two_observers(
     table.attrs["notes"] = [f"{int(y.prod(1).sum())} of {len(y)} things were found by both. Intervals: 95 % percentile "
                             f"bootstrap, {n_boot} resamples of {what}, seed {seed}."]
     if groups is None:
-        table.attrs["notes"].append("Each thing counts as independent; where things of one leg are alike, "
-                                                   "name its column in groups.")
+        table.attrs["notes"].append("Each thing counts as independent; where things of one leg are alike, name its "
+                                                   "column in groups.")
     def plain(theta): return np.column_stack([theta[:, 0] - (theta[:, 1:]*mean/sd).sum(1), theta[:, 1:]/sd])
     draws = np.array([plain(t) for t in kept[-n_boot:]]) if n_boot and unit.max() > 0 else np.zeros((0, 2, z.shape[1]))
     return TwoObservers(table, tuple(covariates), zero if zero in covariates else None, plain(best), draws)

@@ -86,8 +86,7 @@ class Rates:
         if (lost := ~inside.any(1)).any():
             what = dict.fromkeys(f"{s} at {a:.0f} m" for s,a in zip(sizes[lost], across_m[lost]))
             raise OceanError(f"rates: nothing held out like {int(lost.sum())} detections: {few(what)}; use the same "
-                             "size "
-                             "classes and wider bins, or leave these out")
+                             "size classes and wider bins, or leave these out")
         self.of = inside.argmax(1) # The cell of each detection
         self.share = np.clip((np.minimum(high, strip[1]) - np.maximum(low, strip[0]))/(strip[1] - strip[0]), 0, 1)
     def _drawn(self, rng):
