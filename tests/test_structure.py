@@ -82,6 +82,17 @@ def test_every_module_has_its_notebook():
     found = {p for p in (ROOT/"ocean_fastai").rglob("*.py") if p.name not in byhand}
     assert found == set(MODULES.values())
 
+def test_notebooks_leave_warnings_as_they_are():
+    "Notebooks share a process when tested, so a filter that one sets would hide the warnings that another tests."
+    filters = re.compile(r"^warnings\.(?:simplefilter|filterwarnings|resetwarnings)\(", re.M)
+    assert not [(nb.name, c.id) for nb in NOTEBOOKS for c in nbformat.read(nb, as_version=4).cells
+                if c.cell_type == "code" and filters.search(c.source)]
+
+def test_no_module_of_jobs_has_a_jobs_name():
+    "Importing such a module would put it in the place of the job."
+    from ocean_fastai.jobs import _MODULES
+    assert not set(_MODULES) & set(_MODULES.values())
+
 def test_every_folder_is_a_package_and_says_what_it_is():
     for folder in {p.parent for p in (ROOT/"ocean_fastai").rglob("*.py")}:
         assert ast.get_docstring(parse(folder/"__init__.py")), folder

@@ -5,7 +5,7 @@ from importlib import import_module
 _MODULES = {"split": "data", "convert": "data", "train": "training", "predict": "prediction", "embed": "prediction",
             "export": "prediction", "evaluate": "judge", "compare": "judge", "score": "judge",
             "calibrate": "judge", "robustness": "corruptions",
-            "audit": "audit", "group": "audit", "leaks": "audit",
+            "audit": "checks", "group": "checks", "leaks": "checks",
             "shares": "survey", "subclasses": "survey", "localize": "find",
             "pseudo_label": "annotate", "synth": "draw", "demo": "draw"}
 __all__ = list(_MODULES)
