@@ -132,7 +132,8 @@ def _drawn(
     fit_fonts(figure)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph") # `fit_fonts` has told which font is lacking
-        figure.savefig(data, format="png", dpi=144, bbox_inches="tight", facecolor="white")
+        figure.savefig(data, format="png", dpi=144, bbox_inches="tight", facecolor="white",
+                       pil_kwargs={"compress_level": 0}) # It is read again at once
     return Image.open(data, formats=["PNG"]).convert("RGB")
 
 # %% ../nbs/19_pages.ipynb #93c50dd3

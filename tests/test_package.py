@@ -73,7 +73,7 @@ def test_requirements_are_what_the_code_imports():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
             used |= {n.split(".")[0] for n in names if n}
-    used -= set(sys.stdlib_module_names) | {"ocean_fastai", "wandb", "ray", "onnx", "onnxruntime", "imagehash"}  # extras: imported where they are asked for
+    used -= set(sys.stdlib_module_names) | {"ocean_fastai", "wandb", "ray", "onnx", "onnxruntime", "imagehash", "umap"}  # extras: imported where they are asked for
     dists = packages_distributions()
     assert {u for u in used if not named & {d.lower() for d in dists[u]}} == set(), "imported, and not in settings.ini"
 

@@ -9,9 +9,11 @@ import re
 import shutil
 import tempfile
 import time
+from contextlib import chdir
 from pathlib import Path
 
 import nbformat
+from execnb.shell import CaptureShell
 from nbclient import NotebookClient
 from PIL import Image
 
@@ -30,6 +32,17 @@ def run(book, folder):
     fresh.cells = [nbformat.v4.new_code_cell(c.source, id=c.id) for c in code]
     NotebookClient(fresh, timeout=3600, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
     return {c.id: c.outputs for c in fresh.cells}
+
+def pasted(name):
+    "Run a tutorial's visible code in this process, in an empty folder. Raises what a cell raises."
+    book = nbformat.read(root/"nbs"/f"{name}.ipynb", as_version=4)
+    shell = CaptureShell()
+    with tempfile.TemporaryDirectory() as folder,chdir(folder):
+        if name in GIVEN: shutil.copytree(root/"nbs"/GIVEN[name], Path(folder)/GIVEN[name])
+        for c in book.cells:
+            if c.cell_type != "code" or is_hidden(c): continue
+            shell.run(c.source)
+            if shell.exc: raise RuntimeError(f"{name}, cell {c.id}: {c.source}") from shell.exc
 
 def as_jpeg(png):
     "A PNG as base64 text, as a JPEG."

@@ -43,7 +43,7 @@ def _reduced(X, how, dims, seed):
     if how == "pca": return PCA(dims, whiten=True, random_state=seed).fit_transform(X)
     try: from umap import UMAP
     except ImportError as e:
-        raise OceanError("reduce='umap' needs umap-learn, which isn't installed: pip install umap-learn") from e
+        raise OceanError("reduce='umap' needs umap-learn, which isn't installed: pip install 'ocean-fastai[umap]'") from e
     return UMAP(n_components=dims, min_dist=0., random_state=seed).fit_transform(X)
 
 def _clustered(X, how, dims, min_size, k, seed):
@@ -57,7 +57,7 @@ def _clustered(X, how, dims, min_size, k, seed):
 
 def cluster_rows(
     X:np.ndarray, # Rows x features
-    reduce:str="pca", # "pca", or "umap" (the package umap-learn)
+    reduce:str="pca", # "pca", or "umap" (extra umap)
     dims:int=8, # Numbers that a row is reduced to
     min_size:int|None=None, # Rows of the smallest cluster; by default a 40th of them, 5 at least
     k:int|None=None, # Clusters to cut all rows into, by k-means; by default HDBSCAN finds those that there are
