@@ -43,7 +43,7 @@ def _reduced(X, how, dims, seed):
     if how == "pca": return PCA(dims, whiten=True, random_state=seed).fit_transform(X)
     try: from umap import UMAP
     except ImportError as e:
-        raise OceanError("reduce='umap' needs umap-learn, which isn't installed: pip install 'ocean-fastai[umap]'") from e
+        raise OceanError("reduce='umap' needs umap-learn: pip install 'ocean-fastai[umap]'") from e
     return UMAP(n_components=dims, min_dist=0., random_state=seed).fit_transform(X)
 
 def _clustered(X, how, dims, min_size, k, seed):
