@@ -52,7 +52,7 @@ def synth(
     return df
 
 # %% ../../nbs/98_jobs.draw.ipynb #cb2dcb92
-_DEMO = {"n": 600, "size": (384, 216), "videos": 150, "arch": "tf_efficientnet_lite0", "weights": "offline",
+_DEMO = {"n": 500, "size": (384, 216), "videos": 125, "arch": "tf_efficientnet_lite0", "weights": "offline",
          "input": "256x224", "epochs": (8, 3)} # of the classifier alone, and of the whole network
 _WITHOUT = {**_DEMO, "size": (192, 108), "arch": "test_resnet", "weights": "none", "input": "128x96", "epochs": (0, 16)}
 
