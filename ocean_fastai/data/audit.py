@@ -240,7 +240,7 @@ def plot_audit(
         issues = "|".join(issue for issue,(c,_,_) in _ISSUES.items() if c == column)
         out = table["issues"].str.contains(issues).to_numpy()
         ax.hist(values[~np.isnan(values)], bins=30, color="#9db8c9")
-        ax.plot(values[out], np.zeros(out.sum()), "|", color="#b3261e", ms=16, mew=1.5, clip_on=False)
+        if out.any(): ax.plot(values[out], np.zeros(out.sum()), "|", color="#b3261e", ms=16, mew=1.5, clip_on=False)
         ax.set(xlabel=f"{column} ({unit})", title=f"{out.sum()} stand out")
     axes[0].set_ylabel("images")
     return list(axes)
