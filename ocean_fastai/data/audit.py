@@ -88,8 +88,8 @@ def _measured(path, value_range):
     row = {"error": None, **_file_facts(path)}
     try:
         row["width"],row["height"] = image_size(path)
-        row["bytes"] = find_file(path).stat().st_size
-        row["sha256"] = file_hash(find_file(path))
+        file = find_file(path)
+        row["bytes"],row["sha256"] = file.stat().st_size,file_hash(file)
         large,small = (_fitted((row["width"], row["height"]), side) for side in (_TEXT_SIDE, _SIDE))
         im = open_image(path, min_size=large, value_range=value_range)
     except ImageError as e: return row | {"error": e.reason}
@@ -114,7 +114,7 @@ def _excess(values, side, least):
     middle,quartile = np.percentile(known, [50, 75 if side > 0 else 25])
     usual = max(abs(quartile - middle)/.6745, 1e-9)
     away = side*(values - middle)
-    return np.where(away >= least, np.maximum(away, 0)/usual, np.where(np.isnan(values), np.nan, 0.))
+    return np.where(away >= least, away/usual, np.where(np.isnan(values), np.nan, 0.))
 
 def _casts(table):
     "Distance of each image's mean color from the median color"
