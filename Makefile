@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml settings.ini setup.py
 	  echo "ocean-fastai needs Python 3.11 or newer, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@echo "Setting up .venv (some minutes and gigabytes the first time)"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[dev]'
 	@touch $@
 
 demo: $(STAMP) ## draw, train, evaluate, export and predict, in minutes; OUT=folder says where

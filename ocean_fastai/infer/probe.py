@@ -120,7 +120,7 @@ def _named_rows(bundle, rows, p):
 
 def fit_probe(
     embeddings:pd.DataFrame, # What `embed` gave of whole images
-    df:pd.DataFrame, # A manifest; of a column `split` only the training rows are learnt from
+    df:pd.DataFrame, # A manifest; learnt from are the rows with a label and, where there is a `split`, in training
     target:str|list, # Column or columns to learn
     groups:str="auto", # What is kept together in cross-validation, as for `split_frames`
     classes:list|dict|None=None, # Classes in order, for several targets a dict of them; by default those that there are
@@ -139,13 +139,16 @@ def fit_probe(
         if len(names) > 1: raise OceanError("fit_probe: a list of classes is for one target; give {target: classes}")
         classes = {names[0]: classes}
     X,rows = _training_rows(embeddings, df)
-    column = group_column(rows, groups)
-    numbers = group_numbers(rows, column) if column else None
     targets = {t: classes_of(rows, t, (classes or {}).get(t)) for t in names}
     multi = [t for t in names if (is_multilabel(rows[t]) if multilabel is None else t in multilabel)]
+    labels = {t: label_matrix(rows, t, cs) for t,cs in targets.items()}
+    labelled = np.any([np.isfinite(Y).any(1) for Y in labels.values()], axis=0)
+    X,rows,labels = X[labelled],rows[labelled].reset_index(drop=True),{t: Y[labelled] for t,Y in labels.items()}
+    column = group_column(rows, groups)
+    numbers = group_numbers(rows, column) if column else None
     fits,folded,prior = {},[],{}
     for t,cs in targets.items():
-        Y = label_matrix(rows, t, cs)
+        Y = labels[t]
         _check_enough(t, Y, cs, t in multi)
         some = np.isfinite(Y).any(1)
         given = C.get(t) if isinstance(C, dict) else C
@@ -164,8 +167,7 @@ def fit_probe(
     if about["layers"] != "last": config["head"] = {"layers": about["layers"], "pool": about["pool"]}
     mean,std,weight,bias = _on_one_scale(X, list(fits.values()))
     oof = _oof(Bundle(None, config), rows, folded)
-    figures = {t: _figure(oof[oof["target"] == t], label_matrix(rows, t, cs), cs, t in multi)
-               for t,cs in targets.items()}
+    figures = {t: _figure(oof[oof["target"] == t], labels[t], cs, t in multi) for t,cs in targets.items()}
     read = X if about["layers"] == "last" else (X - mean)/std # what the classifier in the network reads
     domain = fit_domain(read, numbers, seed=seed) if len(X) >= 10 else None
     return Probe(config, mean, std, weight, bias, chosen, oof, figures, len(rows), time.perf_counter() - start, about,
