@@ -199,7 +199,7 @@ def preannotate(
     truth:pd.DataFrame|None=None, # True boxes of all held-out images
     precision:float=.95, # Share of the accepted answers that is to be right, in (0, 1)
     confidence:float=.95, # With which that is to hold, in (0.5, 1)
-    by:str="class", # A threshold for each "class", or one for all classes of a "target"
+    per:str="class", # A threshold for each "class", or one for all classes of a "target"
     target:str|list|None=None, # A target or several; by default all of the model's
     groups:str="auto", # Column of what belongs together in held-out images; "auto": group, else video; "none"
     find_boxes:bool=False, # Find boxes too, without true ones to judge them by?
@@ -217,7 +217,7 @@ def preannotate(
     progress:bool=False, # Show bars?
 )->Preannotations: # manifest, boxes, answers, thresholds, curve, saved, notes, name
     "Labels and boxes with decisions, for people to correct. Raises `OceanError` for training images among the held-out."
-    precision_thresholds(precision_curve(_NONE, confidence, by), precision)               # that these can be
+    precision_thresholds(precision_curve(_NONE, confidence, per), precision)               # that these can be
     targets,multilabel = _targets(model)
     names = [target] if isinstance(target, str) else list(target or targets)
     if odd := [t for t in names if t not in targets]:
@@ -251,7 +251,7 @@ def preannotate(
     answers = pd.concat(answers, ignore_index=True)
     done = np.array([pair in people for pair in zip(answers["path"], answers["target"])], bool)
     if people: notes.append(f"{len(people)} labels that people gave stay as they are")
-    curve = None if judged is None else precision_curve(judged, confidence, by)
+    curve = None if judged is None else precision_curve(judged, confidence, per)
     thresholds = precision_thresholds(precision_curve(_NONE) if curve is None else curve, precision)
     times = dict(label_s=label_s, check_s=check_s, draw_s=draw_s)
     answers = decide(answers[~done].reset_index(drop=True), thresholds, audit, seed=seed, **times)

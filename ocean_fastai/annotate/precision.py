@@ -60,12 +60,12 @@ _NUMBERS = ("precision", "precision_low", "precision_high", "n_effective")
 def precision_curve(
     judged:pd.DataFrame, # Answers: `target`, `label`, `answer`, `score`, `right`, `group`, perhaps `weight`
     confidence:float=.95, # Of the lower and of the upper end
-    by:str="class", # Thresholds for each "class", or one for all classes of a "target"
+    per:str="class", # Thresholds for each "class", or one for all classes of a "target"
 )->pd.DataFrame: # A row a part and share: threshold, share, n, precision (with _low, _high), n_effective, n_groups
-    "The precision of a model's surest answers. Raises `OceanError` for an unknown `by`, or a confidence out of (0.5, 1)."
-    if by not in ("class", "target"): raise OceanError(f"by={by!r}: choose 'class' or 'target'")
+    "The precision of a model's surest answers. Raises `OceanError` for an unknown `per`, or a confidence out of (0.5, 1)."
+    if per not in ("class", "target"): raise OceanError(f"per={per!r}: choose 'class' or 'target'")
     if not .5 < confidence < 1: raise OceanError(f"confidence={confidence}: a share in (0.5, 1), such as 0.95")
-    if by == "target": judged = judged.assign(label="", answer=np.where(judged["answer"] == "box", "box", ""))
+    if per == "target": judged = judged.assign(label="", answer=np.where(judged["answer"] == "box", "box", ""))
     rows = []
     for part,answers in judged.groupby(list(PART), sort=False):
         answers = answers.sort_values("score", ascending=False, kind="stable")

@@ -63,7 +63,7 @@ def refit_thresholds(
     audit:float=.05, # As `preannotate` was given it
     precision:float=.95, # Share of the accepted answers that is to be right, in (0, 1)
     confidence:float=.95, # With which that is to hold
-    by:str="class", # As for `preannotate`
+    per:str="class", # As for `preannotate`
     iou:float=.5, # Overlap from which a box is right
     groups:str="auto", # Column of `corrected` of what belongs together
 )->tuple: # Thresholds as `precision_thresholds` gives them, and the curve that they are chosen on
@@ -78,5 +78,5 @@ def refit_thresholds(
                          "with read_annotations")
     judged = pd.concat([p for p in parts if len(p)], ignore_index=True)
     judged["weight"] = np.where(judged["audited"].astype(bool), 1/max(audit, 1e-3), 1.)
-    curve = precision_curve(judged, confidence, by)
+    curve = precision_curve(judged, confidence, per)
     return precision_thresholds(curve, precision),curve

@@ -21,10 +21,12 @@ from ..core import SEED, ManifestError, OceanError, few, printable
 from ..data.boxes import boxes_to_labels
 from ..data.manifest import (RESERVED, cell_texts, check_manifest, is_manifest_file, load_manifest,
     parse_cell, save_manifest, target_columns)
+from ..data.people import people_labels
 from ..data.sources import manifest_from_csv, manifest_from_folder
 from ..data.splits import load_split, split_frames
 from ..formats.convert import convert as convert_annotations
 from ..formats.coco import coco_images, is_coco, read_coco
+from ..formats.labels import MACHINE, people_boxes, row_status
 from ..geometry import Geometry, parse_crop, parse_size
 from ..images import cache_images
 from ..infer.items import list_items
@@ -38,6 +40,7 @@ def read_labelled(
     groups:str="auto", # A column that the split is made by, which is no target
     classes:list|None=None, # Classes allowed, in order; of COCO, those to keep; any by default
     images:str|Path|None=None, # Folder that relative paths start at; by default that of the file
+    machine_labels:bool=False, # Keep a model's boxes, and its labels of a table?
 )->tuple: # The manifest, the targets' names, and the boxes of COCO or None
     "Labelled images from a folder, a table or boxes. Raises `OceanError` for nothing to read, or a choice to make."
     path,names = Path(data),listify(target)
@@ -50,11 +53,24 @@ def read_labelled(
         df = manifest_from_folder(path, names[0], classes)
     elif is_coco(path):
         names,(df,boxes) = names or ["elements"],read_coco(path, images=images, classes=classes, outside="clip")
+        if not machine_labels: df,boxes = _seen_by_people(df, boxes)
         df = boxes_to_labels(df, boxes, names[0])
     else:
         df,boxes = manifest_from_csv(path, images, target=names or None),None
         names = names or [_only_candidate(path, df, groups)]
+        df = people_labels(df, names, machine_labels)
     return df,names,boxes
+
+def _seen_by_people(df, boxes):
+    "Images and boxes without a model's boxes, and without the images that have no others: nobody has looked at them"
+    status = row_status(boxes)
+    alone = set(boxes["path"][status == MACHINE]) - set(boxes["path"][status != MACHINE])
+    boxes = people_boxes(boxes)
+    if not alone: return df,boxes
+    print(f"{len(alone)} of {len(df)} images have boxes of a model alone, and are left out; --machine-labels takes them")
+    out = df[~df["path"].isin(alone)].reset_index(drop=True)
+    out.attrs = df.attrs
+    return out,boxes
 
 def _check_targets(path, names, classes):
     "Raise `OceanError` for targets that can't be learnt from `path`."
@@ -163,7 +179,7 @@ def split(
     "Write a manifest with a column `split`. Raises `OceanError` for bad input or an `out` that is taken."
     check_free(out, "choose another file with --out")
     names = listify(target)
-    if Path(data).is_dir() or is_coco(data) or names: df,names,_ = read_labelled(data, names, groups, images=images)
+    if Path(data).is_dir() or is_coco(data) or names: df,names,_ = read_labelled(data, names, groups, images=images, machine_labels=True)
     else: df = manifest_from_csv(data, images)
     df = split_frames(df, valid, test, groups=groups, stratify=names or None, seed=seed)
     with writing(out): path = save_manifest(df, out)
