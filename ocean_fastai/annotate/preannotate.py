@@ -58,7 +58,8 @@ def _held_out(model, held_out, names):
     if not hasattr(model, "oof"): check_unlearnt(model, held_out, "choose thresholds")
     there = [t for t in names if t in held_out and (cell_texts(held_out[t]) != "").any()]
     if not there:
-        raise ManifestError(f"the held-out images label none of the model's targets ({', '.join(names)}); their columns "
+        raise ManifestError(f"the held-out images label none of the model's targets ({', '.join(names)}); their "
+                            "columns "
                             f"are: {', '.join(map(str, held_out.columns))}; is it a model of another task?")
     return held_out,there
 
@@ -120,7 +121,8 @@ def _images(df):
         return out
     df = list_items(df)
     if (videos := df["path"].map(is_video)).any():
-        raise OceanError(f"{df['path'][videos].iloc[0]}: is a video ({videos.sum()} frames of such); the platforms take "
+        raise OceanError(f"{df['path'][videos].iloc[0]}: is a video ({videos.sum()} frames of such); the platforms "
+                         "take "
                          "images, so cut it into images first")
     return df
 
@@ -178,16 +180,29 @@ def _judged_all(held, df, targets, groups):
         except OceanError as e: notes.append(f"{t}: no held-out answer can be judged, so all is reviewed ({e})")
     return parts,notes
 
-def _found(model, df, truth, held_out, found, held_found, groups, iou, progress):
+def _box_target(model, names, truth):
+    "The target whose classes are boxed. Raises `OceanError` where that isn't clear."
+    if hasattr(model, "oof"):
+        raise OceanError("preannotate: a probe reads embeddings, and boxes are found in images; give probe.bundle()")
+    labels,targets = set() if truth is None else set(truth["label"]),_targets(model)[0]
+    fitting = [t for t in names if not labels or labels & set(targets[t])]
+    if len(fitting) == 1: return fitting[0]
+    raise OceanError(f"boxes: of which target? {'Of several' if fitting else 'None has these classes'}: "
+                     f"{', '.join(names)}; name one with target=")
+
+def _found(model, df, names, truth, held_out, found, held_found, groups, iou, progress):
     "Boxes of the images, with calibrated scores, and the judged ones of held-out images; a note"
-    if found is None: found = localize(model, df, min_score=0 if truth is not None else None, progress=progress)
+    t = _box_target(model, names, truth) if found is None or truth is not None and held_found is None else None
+    if found is None:
+        found = localize(model, df, target=t, min_score=0 if truth is not None else None, progress=progress)
     if truth is None: return found,None,["boxes: no true boxes of held-out images, so every box is reviewed, with the "
                                          "score of localize, which is no probability"]
-    if held_found is None: held_found = localize(model, held_out, min_score=0, progress=progress)
+    if held_found is None: held_found = localize(model, held_out, target=t, min_score=0, progress=progress)
     judged = judged_boxes(held_found, truth, held_out, iou, groups)
     fit,true = fit_box_scores(judged),judged.attrs["true"]
     right = judged.groupby("label")["right"].sum()
-    notes = [f"boxes: {c}: {right.get(c, 0):.0f} of {n} true boxes of held-out images are found at an overlap of {iou:g}; "
+    notes = [f"boxes: {c}: {right.get(c, 0):.0f} of {n} true boxes of held-out images are found at an overlap of "
+             f"{iou:g}; "
              "a person has to find the others" for c,n in true.items()]
     judged["score"] = box_probability(judged, fit)
     return found.assign(raw_score=found["score"], score=box_probability(found, fit)),judged,notes
@@ -216,7 +231,7 @@ def preannotate(
     seed:int=SEED, # Of the images that are looked at all the same, and of resampling
     progress:bool=False, # Show bars?
 )->Preannotations: # manifest, boxes, answers, thresholds, curve, saved, notes, name
-    "Labels and boxes with decisions, for people to correct. Raises `OceanError` for training images among the held-out."
+    "Labels and boxes with decisions, for people to correct. Raises `OceanError` for held-out images that trained it."
     precision_thresholds(precision_curve(_NONE, confidence, per), precision)               # that these can be
     targets,multilabel = _targets(model)
     names = [target] if isinstance(target, str) else list(target or targets)
@@ -244,7 +259,8 @@ def preannotate(
     if truth is not None or find_boxes or found is not None:
         if truth is not None and held_out is None:
             raise OceanError("truth: true boxes are of held-out images, so name these images too with held_out=")
-        boxes,judged_found,more = _found(model, images, truth, held_out, found, held_found, groups, iou, progress)
+        boxes,judged_found,more = _found(model, images, names, truth, held_out, found, held_found, groups, iou,
+                                         progress)
         judged,notes = judged + [judged_found]*(judged_found is not None),notes + more
         answers.append(_box_answers(boxes))
     judged = pd.concat(judged, ignore_index=True) if judged else None
@@ -265,7 +281,8 @@ _NONE = pd.DataFrame({c: [] for c in ("target", "label", "answer", "score", "rig
 
 def _silent(answers, thresholds):
     "Sentences about classes that are reviewed whole"
-    out = [f"{r.target}: {r.label + ' ' if r.label else ''}{r.answer}: {r.note}" for r in thresholds.itertuples() if r.note]
+    out = [f"{r.target}: {r.label + ' ' if r.label else ''}{r.answer}: {r.note}"
+           for r in thresholds.itertuples() if r.note]
     known = set(zip(thresholds["target"], thresholds["label"])) | {(t, "") for t in thresholds["target"]}
     pairs = dict.fromkeys(zip(answers["target"], answers["label"]))
     wholes = set(thresholds.loc[thresholds["label"] == "", "target"])

@@ -53,7 +53,8 @@ def share_interval(
     return float(share),float(max(low, 0)),float(min(high, 1)),float(n)
 
 # %% ../../nbs/705_annotate.precision.ipynb #70500011
-SHARES = tuple(np.round(np.arange(.05, 1.01, .05), 2).tolist()) # Of a part's answers, at which the precision is looked at
+# Of a part's answers, at which the precision is looked at
+SHARES = tuple(np.round(np.arange(.05, 1.01, .05), 2).tolist())
 PART = ("target", "label", "answer") # Columns that say which part an answer belongs to
 _NUMBERS = ("precision", "precision_low", "precision_high", "n_effective")
 
@@ -62,7 +63,7 @@ def precision_curve(
     confidence:float=.95, # Of the lower and of the upper end
     per:str="class", # Thresholds for each "class", or one for all classes of a "target"
 )->pd.DataFrame: # A row a part and share: threshold, share, n, precision (with _low, _high), n_effective, n_groups
-    "The precision of a model's surest answers. Raises `OceanError` for an unknown `per`, or a confidence out of (0.5, 1)."
+    "The precision of a model's surest answers. Raises `OceanError` for an unknown `per` or confidence."
     if per not in ("class", "target"): raise OceanError(f"per={per!r}: choose 'class' or 'target'")
     if not .5 < confidence < 1: raise OceanError(f"confidence={confidence}: a share in (0.5, 1), such as 0.95")
     if per == "target": judged = judged.assign(label="", answer=np.where(judged["answer"] == "box", "box", ""))
@@ -86,7 +87,7 @@ def precision_thresholds(
     curve:pd.DataFrame, # What `precision_curve` gave
     precision:float=.95, # Share of the accepted answers that is to be right, in (0, 1)
     least:int=10, # Answers that a threshold must rest on
-)->pd.DataFrame: # A row a part: wished, threshold (NaN: review all), precision (_low, _high), share, n, n_all, note, ...
+)->pd.DataFrame: # A row a part: wished, threshold (NaN: review all), precision (_low, _high), share, n, note, ...
     "From which score to accept answers. Raises `OceanError` for a precision out of (0, 1)."
     if not 0 < precision < 1: raise OceanError(f"precision={precision}: a share in (0, 1), such as 0.95")
     rows = []
@@ -97,7 +98,8 @@ def precision_thresholds(
                "n_all": int(points["n"].max()), "note": ""}
         if not len(fine):
             at_best = f"the surest {best['n']:.0f} of {row['n_all']} held-out answers, in {best['n_groups']:.0f} groups"
-            row |= {"threshold": np.nan, "share": 0., "note": f"reviewed whole: a precision of {precision:g} isn't sure "
+            row |= {"threshold": np.nan, "share": 0., "note": f"reviewed whole: a precision of {precision:g} isn't "
+                    "sure "
                     f"enough, at best {best['precision']:.3f} and at least {best['precision_low']:.3f} ({at_best})"}
         rows.append(row)
     columns = [*PART, "wished", "threshold", "share", "n", "n_all", *_NUMBERS, "n_groups", "note"]

@@ -71,7 +71,8 @@ def refit_thresholds(
     parts,folder = [],pre.manifest.attrs.get("folder")
     for t,mine in pre.answers[pre.answers["answer"] != "box"].groupby("target", sort=False):
         if t in corrected: parts.append(_judged_labels(mine, corrected, t, folder, groups))
-    if boxes is not None and len(pre.boxes) and len(boxes): parts.append(_judged_boxes(pre, corrected, boxes, iou, groups))
+    if boxes is not None and len(pre.boxes) and len(boxes):
+        parts.append(_judged_boxes(pre, corrected, boxes, iou, groups))
     parts = [p[p["decision"] != "accept"] for p in parts]
     if not any(map(len, parts)):
         raise OceanError("no label of a person on what was to be reviewed: export what people corrected, and read it "

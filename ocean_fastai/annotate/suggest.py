@@ -105,7 +105,8 @@ def suggest(
     "Labels of the most alike images, with their estimated accuracy. Raises `OceanError`, `ManifestError`."
     if neighbours < 1: raise OceanError(f"neighbours={neighbours}: must be 1 or more")
     rows,there,known = _labelled(embeddings, df, target, machine_labels)
-    classes,multi = classes_of(known, target, classes),is_multilabel(known[target]) if multilabel is None else multilabel
+    classes,multi = classes_of(known, target,
+                               classes),is_multilabel(known[target]) if multilabel is None else multilabel
     truth = label_matrix(known, target, classes)
     X = embedding_matrix(rows)
     X = (X - X.mean(0))/np.maximum(X.std(0), 1e-6)

@@ -57,7 +57,7 @@ def judged_answers(
     df:pd.DataFrame, # A manifest with the target's column; what a model labelled is no truth
     target:str|None=None, # The target; the only one by default
     groups:str="auto", # Column of what belongs together; "auto": group, else video, else images; "none"
-)->pd.DataFrame: # As `answers_of`, with `right` (1 or 0) and `group`; answers of which the truth is unknown are left out
+)->pd.DataFrame: # As `answers_of`, with `right` (1 or 0) and `group`; without answers of unknown truth
     "A model's answers beside the truth. Raises `OceanError` or `ManifestError`."
     table = match_truth(_all_answered(preds), df, target, groups)
     truth,named,prob = as_matrices(table)
@@ -171,7 +171,8 @@ def time_saved(
         def saved(q_sure, q_open):
             "Seconds saved, and those of doing it oneself, by the shares of sure and of other answers that are right"
             taken = full*n["accept"]*(q_sure if box else 1.) + n["audited"]*(q_sure*full - check_s)
-            alone = full*((n["accept"] + n["audited"])*q_sure + n["review"]*q_open) if box else full*len(mine) + 0*q_open
+            alone = full*len(mine) + 0*q_open
+            if box: alone = full*((n["accept"] + n["audited"])*q_sure + n["review"]*q_open)
             return np.stack([taken + n["review"]*(q_open*full - check_s), alone], -1)
         if held is not None and len(held):
             kept = decide(held, thresholds, 0, label_s, check_s, draw_s)

@@ -50,7 +50,8 @@ def plot_precision(
     flat = np.ravel(axes)
     for ax in flat[len(parts):]: ax.axis("off")
     for ax,(part,points) in zip(flat, parts):
-        ax.fill_between(points["share"], points["precision_low"], points["precision_high"], color="#0b6e8a", alpha=.2, lw=0)
+        ax.fill_between(points["share"], points["precision_low"], points["precision_high"], color="#0b6e8a", alpha=.2,
+                        lw=0)
         ax.plot(points["share"], points["precision"], color="#0b6e8a", marker="o", ms=3)
         ax.set(title=part_name(dict(zip(PART, part))), xlim=(0, 1.02))
         ax.title.set_fontsize(9)
@@ -69,9 +70,11 @@ def plot_precision(
     return axes
 
 # %% ../../nbs/728_annotate.triage_page.ipynb #72800006
-_WHAT = {"accept": "taken as it is", "review": "a person looks at it", "skip": "not shown: a wrong hint costs more time"}
-_ACCEPT = ("Accepted is what reached a threshold at which the held-out answers were right with the wished precision: not in "
-           "the mean of these answers alone, but at the lower bound of what their number and their groups allow to say. "
+_WHAT = {"accept": "taken as it is", "review": "a person looks at it",
+         "skip": "not shown: a wrong hint costs more time"}
+_ACCEPT = ("Accepted is what reached a threshold at which the held-out answers were right with the wished precision: "
+           "not in "
+           "the mean of these answers alone, but at the lower bound of what their number and groups allow to say. "
            "It holds for images like the held-out ones.")
 _LOOK = "The least sure of what a person is to look at: here a correction is worth most."
 _SAVED = ("From the times that a label, a look and a box take, which are options, and the share of held-out answers "
@@ -116,11 +119,12 @@ def preannotation_report(
     if len(pre.saved): sections.append(("Time saved, in hours", _SAVED, pre.saved.round(4)))
     if pre.curve is not None and len(pre.curve):
         shown = pre.thresholds.assign(answers=[part_name(r) for r in pre.thresholds.to_dict("records")])
-        columns = ["answers", "wished", "threshold", "share", "precision", "precision_low", "precision_high", "n", "n_all",
+        columns = ["answers", "wished", "threshold", "share", "precision", "precision_low", "precision_high", "n",
+                   "n_all",
                    "n_effective", "n_groups"]
         sections.append(("From which score", _ACCEPT, shown[columns].round(4)))
         sections.append(("Precision against the share accepted", "Held-out answers, the surest first; the band is from "
-                         "the lower to the upper bound, the line across what was wished, the upright one what is accepted.",
+                         "the lower to the upper bound, the line across what was wished, the upright one what is taken.",
                          [figure_of(plot_precision(pre.curve, pre.thresholds))]))
     for heading,text,decision,least in (("Accepted", "From the surest to the least sure.", "accept", False),
                                         ("To look at first", _LOOK, "review", True)):

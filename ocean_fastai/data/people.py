@@ -35,7 +35,8 @@ def people_labels(
     told = [f"{t}: {m.sum()} of {n} labels are a model's" for t,(m,n) in counts.items()]
     labelled = np.any([(cell_texts(df[t]) != "").to_numpy() & ~counts.get(t, (False,))[0] for t in listify(target)
                        if t in df], axis=0)
-    if not labelled.any(): raise ManifestError(f"{few(told)}, and none is a person's; let people look at some, or {hint}")
+    if not labelled.any():
+        raise ManifestError(f"{few(told)}, and none is a person's; let people look at some, or {hint}")
     if progress: print(f"{few(told)}, and left out; {hint}")
     attrs = df.attrs
     df = df.assign(**{t: df[t].astype(object).where(~m, None) for t,(m,_) in counts.items()})

@@ -57,7 +57,8 @@ def people_boxes(
     own = row_status(boxes) != MACHINE
     n = int((~own).sum())
     if n and n == len(boxes):
-        raise BoxError(f"all {n} boxes are a model's (`status` says machine, or a box without a status has a score), and "
+        raise BoxError(f"all {n} boxes are a model's (`status` says machine, or a box without a status has a score), "
+                       "and "
                        "no truth; give boxes that people drew or verified, or say so in `status`")
     if not n: return boxes
     print(f"{n} of {len(boxes)} boxes are a model's, which are no truth, and left out")

@@ -9,6 +9,7 @@ __all__ = ['pseudo_label', 'preannotate']
 
 # %% ../../nbs/97_jobs.annotate.ipynb #bbaf6dfb
 import os
+import shutil
 import sys
 import warnings
 from pathlib import Path
@@ -22,6 +23,7 @@ from ..annotate.pseudo import pseudo_label as fill_cells
 from ..annotate.triage import CHECK_S, DRAW_S, LABEL_S
 from ..annotate.triage_page import preannotation_report
 from ..core import SEED, OceanError, few, renamed
+from ..data.boxes import boxes_to_labels
 from ..data.manifest import cell_texts, image_paths, load_manifest, save_manifest, split_parts
 from ..data.splits import group_column, group_numbers, split_frames, split_hash
 from ..formats.base import format_of
@@ -32,7 +34,7 @@ from ..infer.bundle import load_bundle
 from ..infer.items import is_video
 from ..infer.predict import load_predictions
 from .base import begun, check_free, claimed, new_note, now, save_note, watched, writing
-from .data import labelled_targets, manifest_with_targets, read_items
+from .data import labelled_targets, manifest_with_targets, read_items, seen_by_people
 from .find import localize
 from .judge import images_to_judge
 from .results import warn_unreadable
@@ -89,9 +91,11 @@ def _check_platforms(to, machine, boxes):
     names = list(dict.fromkeys(listify(to)))
     if odd := [n for n in names if n not in _TO]: raise OceanError(f"--to {few(odd)}: choose of {', '.join(_TO)}")
     if empty := [n for n in names if n in _ONLY_BOXES and not boxes]:
-        raise OceanError(f"--to {few(empty)}: carries boxes alone, and no labels of images; add --boxes, or choose another")
+        raise OceanError(f"--to {few(empty)}: carries boxes alone, and no labels of images; add --boxes, or choose "
+                         "another")
     if machine is None and (sure := [n for n in names if format_of("", n).confirms]):
-        raise OceanError(f"--to {few(sure)}: would take a model's labels for a person's; add --machine keep if they are to "
+        raise OceanError(f"--to {few(sure)}: would take a model's labels for a person's; add --machine keep if they "
+                         "are to "
                          "count as confirmed there, or choose a format that says whose they are")
     return names
 
@@ -104,7 +108,7 @@ def _run_of(bundle):
     return (run, note) if note.get("job") == "train" else (None, {})
 
 def _known_of_run(run, note, model):
-    "The validation images of a run with their labels and predictions; None where they trained the model, or aren't there"
+    "The validation images of a run with labels and predictions; None where they trained the model, or aren't there"
     if run is None or not (run/"predictions.csv").is_file() or note["options"].get("refit"): return None,None
     df = pd.read_csv(run/"split.csv", dtype=str, keep_default_na=False)
     df = df[split_parts(df) == "valid"].drop(columns=["split", "hash", "groups", "seed", "split_hash"])
@@ -123,7 +127,8 @@ def _check_unlearnt_by(run, note, held_out):
     learnt = {str(p) for p in image_paths(split[np.isin(split_parts(split), parts)], folder)}
     both = [str(p) for p in image_paths(held_out) if str(p) in learnt]
     if both:
-        raise OceanError(f"{len(both)} of {len(held_out)} held-out images trained the model, which knows them better than "
+        raise OceanError(f"{len(both)} of {len(held_out)} held-out images trained the model, which knows them better "
+                         "than "
                          f"any others: {few(both)}; give images that did not train it")
 
 # %% ../../nbs/97_jobs.annotate.ipynb #97b00003
@@ -137,6 +142,8 @@ def _write_platforms(out, names, pre, model, machine):
     lost = []
     for name in names:
         path = out/f"{name}{format_of('', name).suffix or ''}"
+        if path.is_dir(): shutil.rmtree(path) # of a run that was stopped
+        path.unlink(missing_ok=True)
         report = write_annotations(pre.manifest, pre.boxes, path, name, machine=machine, **asks.get(name, {}))
         lost.append(report.assign(format=name)[["format", "n", "what"]])
     return pd.concat(lost, ignore_index=True)
@@ -153,15 +160,27 @@ def _held(bundle, model, held_out, target, images):
     "Labelled images that trained nothing, their true boxes, and what the model says of them if that is known"
     run,note = _run_of(bundle)
     if held_out is None: return *_known_of_run(run, note, model),None
-    df,_ = images_to_judge(held_out, model, target, images)
+    if is_coco(held_out): df,truth = _held_boxes(held_out, model, target, images)
+    else: df,truth = images_to_judge(held_out, model, target, images)[0],None
     _check_unlearnt_by(run, note, df)
-    truth = None
-    if is_coco(held_out):
-        truth = read_coco(held_out, images=images, outside="clip")[1]
-        classes = {c for cs in model.targets.values() for c in cs}
-        attrs,truth = truth.attrs,truth[truth["label"].isin(classes)].reset_index(drop=True)
-        truth.attrs = attrs | {"classes": [c for c in attrs.get("classes", ()) if c in classes]}
     return df,None,truth
+
+def _held_boxes(held_out, model, target, images):
+    "Images and true boxes of a COCO file, of the model's classes, and the boxes' classes as labels of the images"
+    df,truth = seen_by_people(*read_coco(held_out, images=images, outside="clip")[:2])
+    names = listify(target) or list(model.targets)
+    if len(names) > 1:
+        raise OceanError(f"{held_out}: labels one target, and the model has several; name it with --target: "
+                         f"{', '.join(model.targets)}")
+    known,attrs = model.targets[names[0]],truth.attrs
+    truth = truth[truth["label"].isin(known)].reset_index(drop=True)
+    if truth.empty:
+        raise OceanError(f"{held_out}: no box of the model's classes ({', '.join(known)}); is it a model of another "
+                         "task?")
+    truth.attrs = attrs | {"classes": [c for c in attrs.get("classes", ()) if c in set(truth["label"])],
+                           "unboxed": [o for o in attrs.get("unboxed", ()) if o[1] in known]}
+    df,unknown = boxes_to_labels(df, truth, names[0]),[c for c in known if c not in set(truth["label"])]
+    return df.assign(**{names[0]: df[names[0]] + "".join(f";?{c}" for c in unknown)}),truth
 
 def preannotate(
     bundle, # Folder of a trained model
@@ -187,7 +206,7 @@ def preannotate(
     num_workers:int|None=None, # Threads that read images; by default one a processor, at most 8
     device:str|None=None, # "cpu", "cuda", ...; by default CUDA where there is one
 )->pd.DataFrame: # Every answer, as in `preannotations.csv`
-    "Labels and boxes for people to correct, with decisions. Raises `OceanError`, as for training images among held-out."
+    "Labels and boxes for people to correct, with decisions. Raises `OceanError`, as for held-out training images."
     names = _check_platforms(to, machine, boxes)
     if not 0 < precision < 1: raise OceanError(f"--precision {precision}: a share in (0, 1), such as 0.95")
     out,given = Path(out),[os.path.abspath(o) for o in listify(items)]
@@ -214,7 +233,8 @@ def preannotate(
         except OceanError:
             for file in out.glob("predictions.csv*"): file.unlink()
             raise
-        if held is not None and held_preds is None: held_preds = model.predict(held, out=out/"held_predictions.csv", **options)
+        if held is not None and held_preds is None:
+            held_preds = model.predict(held, out=out/"held_predictions.csv", **options)
         found = held_found = None
         if boxes:
             more = (model, named, images, truth is not None, num_workers, device)
@@ -222,7 +242,8 @@ def preannotate(
             if truth is not None: held_found = _found_boxes(bundle, held_out, out/"held_boxes", held, *more)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "[0-9]+ of [0-9]+ images could not be read")
-            pre = make_preannotations(model, df, held, truth if boxes else None, precision, confidence, per, target, groups,
+            pre = make_preannotations(model, df, held, truth if boxes else None, precision, confidence, per, target,
+                                      groups,
                                       audit=audit, label_s=label_s, check_s=check_s, draw_s=draw_s, preds=preds,
                                       held_preds=held_preds, found=found, held_found=held_found, seed=seed)
         lost = _write_platforms(out, names, pre, model, machine)
@@ -241,7 +262,8 @@ def _told(pre, lost, out, own):
     n = pre.answers["decision"].value_counts()
     print(", ".join(f"{n.get(d, 0)} answers {what}" for d,what in (("accept", "accepted"), ("review", "to review"),
                                                                     ("skip", "skipped"))) + f", by {pre.name}")
-    if own: print("thresholds are chosen on the validation images of the model's run, which also chose its epoch: those of "
+    if own:
+        print("thresholds are chosen on the validation images of the model's run, which also chose its epoch: those of "
                   "other held-out images (--held-out) are safer", file=sys.stderr)
     for text in pre.notes: print(text, file=sys.stderr)
     for r in pre.saved.to_dict("records"):

@@ -90,7 +90,8 @@ def _train_command(commands):
     arg("--thresholds", default="half", metavar="half|f1", help="from which probability one of several classes counts "
         "as there: one half, or what gives the best F1 on the validation images")
     arg("--seed")
-    arg("--machine-labels", action="store_true", help="learn from labels and boxes that a model gave too (default: they "
+    arg("--machine-labels", action="store_true", help="learn from labels and boxes that a model gave too (default: "
+        "they "
         "are left out, and counted)")
     arg("--refit", action="store_true", help="train once more on all images; scores stay those of before")
     arg("--value-range", "--num-workers", "--resume")
