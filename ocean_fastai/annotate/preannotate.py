@@ -1,4 +1,4 @@
-"""A model's labels and boxes for people to correct: calibrated, with a decision for each, thresholds from held-out labels, the model's hash, and and the time saved.
+"""A model's labels and boxes for people to correct: calibrated, with a decision for each, thresholds from held-out labels, the model's hash, and the time saved.
 
 Docs: https://ocean-fastai.github.io/ocean-fastai/annotate.preannotate.html.md"""
 
@@ -113,11 +113,12 @@ class Preannotations:
         counts = ", ".join(f"{n.get(d, 0)} {d}" for d in ("accept", "review", "skip"))
         return f"Preannotations by {self.name}: {len(self.manifest)} images; answers: {counts}"
 
-def _images(df):
+def _images(df, held_out=None):
     "The images to annotate. Raises `OceanError` for videos, which the formats don't take."
     if "embedding" in df:
         out = df[["path"]].drop_duplicates().reset_index(drop=True)
-        out.attrs = {"folder": df.attrs["folder"]} if "folder" in df.attrs else {}
+        known = [o.attrs["folder"] for o in (df, held_out) if o is not None and "folder" in o.attrs]
+        out.attrs = {"folder": known[0]} if known else {} # a table of embeddings doesn't tell it, its manifest does
         return out
     df = list_items(df)
     if (videos := df["path"].map(is_video)).any():
@@ -238,7 +239,7 @@ def preannotate(
     if odd := [t for t in names if t not in targets]:
         raise OceanError(f"{few(odd)}: no target of this model; those are {', '.join(targets)}")
     held_out,labelled = _held_out(model, held_out, names)
-    images,notes,judged = _images(df),[],[]
+    images,notes,judged = _images(df, held_out),[],[]
     if hasattr(model, "oof"):
         preds,held_preds = _probe_predictions(model, df, held_out)
         images = images[images["path"].isin(preds["path"])].reset_index(drop=True).pipe(_with_attrs, images.attrs)

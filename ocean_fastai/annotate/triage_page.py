@@ -124,7 +124,7 @@ def preannotation_report(
                    "n_effective", "n_groups"]
         sections.append(("From which score", _ACCEPT, shown[columns].round(4)))
         sections.append(("Precision against the share accepted", "Held-out answers, the surest first; the band is from "
-                         "the lower to the upper bound, the line across what was wished, the upright one what is taken.",
+                         "the lower to the upper bound; dashed is what was wished, upright what is accepted.",
                          [figure_of(plot_precision(pre.curve, pre.thresholds))]))
     for heading,text,decision,least in (("Accepted", "From the surest to the least sure.", "accept", False),
                                         ("To look at first", _LOOK, "review", True)):
