@@ -38,14 +38,13 @@ def images_of(name):
 
 
 def judged(pre, df):
-    "The answers of a part with what is true: right, prevalence in truth, video."
-    truth = df.set_index("path")
+    "The answers about held-out images, whether each is right, and what is resampled: its video, or the image."
     classes = sorted({c for cell in df["label"] for c in cell.split(";")} - {"none"})
     Y = pd.DataFrame(label_matrix(df, "label", classes), index=df["path"], columns=classes)
     out = pre.answers.copy()
     there = np.array([Y.at[p, c] for p, c in zip(out["path"], out["label"])])
     out["right"] = there == (out["answer"] == "there").to_numpy(float)
-    out["unit"] = truth.loc[out["path"], "video" if "video" in df else "label"].to_numpy() if "video" in df else out["path"]
+    out["unit"] = out["path"].map(df.set_index("path")["video"]) if "video" in df else out["path"]
     return out
 
 
@@ -74,7 +73,7 @@ def simulated(rows, rng):
 
 
 def shares_text(rows, answers):
-    "Largest error of a class's share: labelled by people alone, and with the accepted answers as they are; the difference with its interval."
+    "Error of each class's share: labelled by people alone, and with the accepted answers as they are; the difference with its interval."
     rows = pd.concat([rows, answers], axis=1)
     out = []
     for label, o in rows.groupby("label"):
@@ -144,7 +143,7 @@ def main():
             value, ends = rates(np.ones((1, len(names))))[0], interval_of(bootstrap(rates, len(names), 1000))
             print("  quality-adjusted labels an hour: from nothing {:.0f} (errors {:.3f}), from pre-annotations {:.0f} (errors {:.3f}), {:.2f} times ({:.2f} to {:.2f})".format(
                 value[0], value[3], value[1], value[4], value[2], ends[0][2], ends[1][2]))
-            print("  share of a class, error:", shares_text(some, people))
+            if name == "debris": print("  share of a class, error:", shares_text(some, people))  # an answer for each class: so shares follow
 
 
 if __name__ == "__main__": main()
