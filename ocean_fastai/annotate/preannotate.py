@@ -71,9 +71,9 @@ def _probe_predictions(probe, embeddings, held_out):
     attrs,paths = {"multilabel": probe.config["multilabel"]},embeddings["path"].astype(str)
     held = set() if held_out is None else set(held_out["path"].astype(str))
     learnt = set(probe.oof["path"].astype(str))
-    new = probe.predict(embeddings[~paths.isin(held | learnt)].reset_index(drop=True)) if (~paths.isin(held | learnt)
-                                                                                           ).any() else None
-    if new is None: raise OceanError("preannotate: the probe learnt from all of these images; give others")
+    others = embeddings[~paths.isin(held | learnt)].reset_index(drop=True)
+    if others.empty: raise OceanError("preannotate: the probe learnt from all of these images; give others")
+    new = probe.predict(others)
     if held_out is None: return new,None
     other = embeddings[paths.isin(held - learnt)].reset_index(drop=True)
     parts = [probe.oof[probe.oof["path"].astype(str).isin(held)], *([probe.predict(other)] if len(other) else [])]
@@ -254,7 +254,7 @@ def preannotate(
     else:
         judged,more = _judged_all(held_preds, held_out, labelled, groups)
         notes += more + [f"{t}: no held-out label, so all of it is reviewed" for t in names if t not in labelled]
-    answers = [answers_of(preds.pipe(_with_attrs, preds.attrs), t) for t in names]
+    answers = [answers_of(preds, t) for t in names]
     people = _people_said(images, names)
     boxes = None
     if truth is not None or find_boxes or found is not None:

@@ -56,6 +56,14 @@ def _judged_boxes(pre, corrected, boxes, iou, groups):
     found.attrs = {k: v for k,v in corrected.attrs.items() if k == "folder"}
     return judged_boxes(found, people, corrected, iou, groups)
 
+def _always_seen(pre, corrected):
+    "Images that people look at whatever is audited: some answer is to be reviewed, or none is shown"
+    a = pre.answers
+    seen = (a["decision"] == "review") & ~a["audited"].astype(bool) | (a["decision"] == "skip") & (a["answer"] != "box")
+    paths = a["path"][seen].unique()
+    i = _rows_in(corrected, paths, pre.manifest.attrs.get("folder"))
+    return {*paths, *corrected["path"].astype(str).to_numpy()[i[i >= 0]]} # as they were called, and as they are now
+
 def refit_thresholds(
     pre:Preannotations, # What people were given
     corrected:pd.DataFrame, # The manifest that came back; a label whose `_source` is pseudo wasn't looked at
@@ -73,11 +81,11 @@ def refit_thresholds(
         if t in corrected: parts.append(_judged_labels(mine, corrected, t, folder, groups))
     if boxes is not None and len(pre.boxes) and len(boxes):
         parts.append(_judged_boxes(pre, corrected, boxes, iou, groups))
-    parts = [p[p["decision"] != "accept"] for p in parts]
     if not any(map(len, parts)):
         raise OceanError("no label of a person on what was to be reviewed: export what people corrected, and read it "
                          "with read_annotations")
     judged = pd.concat([p for p in parts if len(p)], ignore_index=True)
-    judged["weight"] = np.where(judged["audited"].astype(bool), 1/max(audit, 1e-3), 1.)
+    chance = judged["audited"].astype(bool) & ~judged["path"].isin(_always_seen(pre, corrected))
+    judged["weight"] = np.where(chance, 1/max(audit, 1e-3), 1.)
     curve = precision_curve(judged, confidence, per)
     return precision_thresholds(curve, precision),curve

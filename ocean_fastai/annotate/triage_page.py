@@ -31,8 +31,8 @@ def part_name(
     part, # A row with `target`, `label` and `answer`
 )->str: # As a reader calls it
     "What answers of a part say, in words."
-    what = {"there": "there", "absent": "not there", "box": "boxes"}.get(part["answer"], "all classes")
-    return f"{part['target']}: {part['label']} {what}".strip() if part["label"] else f"{part['target']}: {what}"
+    what = {"there": "there", "absent": "not there", "box": "boxes"}.get(part["answer"])
+    return f"{part['target']}: {part['label']} {what}" if part["label"] else f"{part['target']}: all classes"
 
 def plot_precision(
     curve:pd.DataFrame, # What `precision_curve` gave
