@@ -20,6 +20,7 @@ from ocean_fastai.data.manifest import (check_manifest, classes_of, image_paths,
 from ocean_fastai.data.sources import manifest_from_csv, manifest_from_folder
 from ocean_fastai.data.boxes import boxes_to_labels, check_boxes, draw_boxes, show_boxes
 from ocean_fastai.data.embeddings import embedding_matrix, load_embeddings, save_embeddings
+from ocean_fastai.data.people import people_labels
 from ocean_fastai.data.groups import group_frames, plot_links, why_grouped
 from ocean_fastai.data.splits import load_split, save_split, split_frames, split_hash
 from ocean_fastai.data.augment import (AlbumentationsTransform, FillOverlay, ROVFrame, WaterOptics, aug_recipes,
@@ -76,6 +77,12 @@ from ocean_fastai.evaluate.survey import estimate_shares, frames_to_check
 from ocean_fastai.evaluate.survey_page import plot_shares, shares_report
 from ocean_fastai.evaluate.domain import errors_by_domain, plot_errors_by_domain
 from ocean_fastai.annotate.pseudo import pseudo_label
+from ocean_fastai.annotate.precision import precision_curve, precision_thresholds
+from ocean_fastai.annotate.suggest import suggest
+from ocean_fastai.annotate.preannotate import preannotate
+from ocean_fastai.annotate.refit import refit_thresholds
+from ocean_fastai.annotate.triage import decide, time_saved
+from ocean_fastai.annotate.triage_page import plot_precision, preannotation_report
 from ocean_fastai.transect.track import leg_overlap, plot_transects, transects
 from ocean_fastai.transect.footprint import (Camera, footprint, locate_boxes, pixel_to_sea,
     plot_footprint, read_camera, sea_to_pixel)

@@ -30,6 +30,7 @@ from .blocks import NO_VOCAB, OpenImage, TensorTargets, check_validation, normal
 from .manifest import (PSEUDO, RESERVED, cell_texts, check_manifest, classes_of, image_paths,
     is_multilabel, label_matrix, parse_cell, target_columns)
 from .sources import manifest_from_csv, manifest_from_folder
+from .people import people_labels
 from .splits import split_frames, split_hash
 from ..geometry import Geometry, ROVCrop, parse_size
 from ..images import cache_images
@@ -199,12 +200,14 @@ def from_manifest(cls:OceanDataLoaders,
     batch_tfms:Callable|list|None=None, # Further fastai transforms of a batch, in training alone
     progress:bool=True, # Print how the data was split, and show a bar while images are cached?
     value_range:tuple|None=None, # Numbers that are black and white, for images of other than 8 or full 16 bits
+    machine_labels:bool=False, # Learn from labels too that a model gave (`<target>_source` says pseudo)?
 )->OceanDataLoaders: # Loaders `train` and `valid`; rows whose split is `test` are in neither
     "Loaders of a manifest's labelled rows. Raises `OceanError` (`ManifestError`, `SplitError`, `AugmentError`)."
     made = {k: v for k,v in locals().items() if k not in ("cls", "df")}
     if bs is not None and bs < 1: raise OceanError(f"bs={bs}: a batch holds at least one image")
     if small_run(): size = (64, 48)
     geometry,tfms = Geometry(crop, parse_size(size), value_range),_aug_tfms(augs) + listify(item_tfms)
+    df = people_labels(df, _names_of(df, target), machine_labels, progress)
     df,targets,multilabel = _rows_to_learn(df, target, classes, multi, folder, progress)
     df = split_frames(df, valid=valid, groups=groups, stratify=list(targets), seed=seed, progress=progress)
     df = df.drop(columns=["cached", "error"], errors="ignore")

@@ -81,7 +81,7 @@ def target_columns(
 )->list: # Names of columns, in the table's order
     "The columns that could be a target: not reserved, no measurements, row numbers, nor `<target>_source` and its kin."
     skip = {*RESERVED, *([exclude] if isinstance(exclude, str) else exclude)}
-    skip |= {f"{c}_{what}" for c in df.columns for what in ("source", "score", "annotator")}
+    skip |= {f"{c}_{what}" for c in df.columns for what in ("source", "score", "annotator", "decision", "review")}
     names = [c for c in df.columns if c not in skip and not str(c).startswith("Unnamed:")]
     return [c for c in names if not _is_measurement(df[c])]
 

@@ -20,6 +20,7 @@ from ..data.overlay import checked_overlay, image_overlay, on_overlay
 from .heatmaps import MIX, SCALES, check_mix, heat_boxes, heat_parts, mixed, otsu, seen_images
 from .network import known_network, network_bundle, target_part
 from ..data.splits import check_apart
+from ..formats.labels import people_boxes
 from ..infer.config import check_unlearnt
 from ..infer.items import list_items
 
@@ -248,7 +249,7 @@ def fit_threshold(
     if mix is not None: check_mix(mix)
     check_unlearnt(model, df, "choose thresholds")
     if held_out is not None: check_apart(df, held_out)
-    true = true_pairs(boxes, df)
+    true = true_pairs(people_boxes(boxes), df)
     there = dict.fromkeys(c for _,c in true)
     wanted = [c for c in names if c in (there if classes is None else listify(classes))]
     if bare := [c for c in wanted if c not in there] or ([] if wanted else list(names)):

@@ -67,7 +67,7 @@ def group(
 )->pd.DataFrame: # The manifest
     "Write a manifest with look-alike groups. Raises `OceanError` for bad input or an `out` that is taken."
     check_free(out, "choose another file with --out")
-    if target: df = read_labelled(data, target, images=images)[0]
+    if target: df = read_labelled(data, target, images=images, machine_labels=True)[0]
     else: df = _table_of(data, images)
     wanted = None if evidence is None else listify(evidence)
     table = None

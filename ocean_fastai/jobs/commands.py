@@ -11,6 +11,7 @@ __all__ = ['parser']
 import argparse
 
 from .. import __version__
+from .annotation_commands import annotation_commands
 from .options import CommandHelp, CommandParser, add_command, as_names, as_numbers
 
 # %% ../../nbs/985_jobs.commands.ipynb #9883ab72
@@ -89,6 +90,9 @@ def _train_command(commands):
     arg("--thresholds", default="half", metavar="half|f1", help="from which probability one of several classes counts "
         "as there: one half, or what gives the best F1 on the validation images")
     arg("--seed")
+    arg("--machine-labels", action="store_true", help="learn from labels and boxes that a model gave too (default: "
+        "they "
+        "are left out, and counted)")
     arg("--refit", action="store_true", help="train once more on all images; scores stay those of before")
     arg("--value-range", "--num-workers", "--resume")
 
@@ -118,7 +122,7 @@ def _compare_command(commands):
 
 # %% ../../nbs/985_jobs.commands.ipynb #c8e8dbc6
 def _use_commands(commands):
-    "The commands `predict`, `embed`, `localize`, `pseudo-label` and `export`."
+    "The commands `predict`, `embed`, `localize`, those of annotation, and `export`."
     arg = add_command(commands, "predict", "predict images, one row each", ["floor-model/bundle survey/ --out "
                                                                       "survey.csv",
         "floor-model/bundle dive/*.jpg --out dive.parquet", "floor-model/bundle dive.mp4 --every-s 5 --out dive.csv",
@@ -167,15 +171,7 @@ def _use_commands(commands):
     arg("--overlay", metavar="auto|FILE", help="leave out boxes on text that is burnt in: found in each video of a "
         "table that names it, or an image that is white there (default: none)")
     arg("--images", "--every-s", "--num-workers", "--device", "--resume")
-    arg = add_command(commands, "pseudo-label", "fill a manifest's empty cells with what a model is sure of, marked", [
-        "both-model/bundle labels.csv --out more-labels.csv",
-        "both-model/bundle labels.csv --target floor --threshold 0.95 --out more-labels.csv"])
-    arg("bundle")
-    arg("manifest", metavar="MANIFEST", help="a manifest; only empty cells of training rows are filled")
-    arg("--out", required=True, metavar="MANIFEST", help="manifest to write; NAME_source says person or pseudo")
-    arg("--target", "--images")
-    arg("--threshold", type=float, default=.9, metavar="SHARE", help="calibrated probability that is sure enough")
-    arg("--valid", "--groups", "--device")
+    annotation_commands(commands)
     arg = add_command(commands, "export", "write a model as ONNX, to predict without torch", ["run/bundle --out "
                                                                       "run/onnx"])
     arg("bundle")

@@ -29,11 +29,11 @@ from ..evaluate.compare import check_metric, planned, plot_comparison, share_to_
 from ..evaluate.compare import compare as compare_runs
 from ..evaluate.report import figure_of
 from ..formats.coco import is_coco, read_coco
+from ..formats.labels import people_boxes
 from ..geometry import parse_size
 from ..infer.bundle import Bundle, load_bundle, save_calibrated
 from .data import (check_network, check_outside, check_range, crop_option, interval_groups,
-                                    labelled_targets,
-    manifest_with_targets, parted, read_labelled, recipe)
+    labelled_targets, manifest_with_targets, parted, read_labelled, recipe)
 from ocean_fastai.jobs.base import (bars, begun, check_free, claimed, new_note, now, save_json, save_note, watched,
     writing)
 from .results import figures_by_target, headlines, warn_unreadable, write_results
@@ -299,7 +299,7 @@ def score(
     check_free(out)
     if images is not None and not Path(images).is_dir(): raise OceanError(f"--images {images}: no such folder")
     df,true = _boxes_at(truth, classes and listify(classes), images)
-    found = _boxes_at(boxes)[1]
+    true,found = people_boxes(true),_boxes_at(boxes)[1]
     if found.empty: raise BoxError(f"{boxes}: holds no box, so there is nothing to judge")
     found,n = _on_images_of(found, df)
     if n: print(f"{n} boxes are on images that {truth} doesn't know, and are left out", file=sys.stderr)

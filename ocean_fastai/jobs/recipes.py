@@ -61,7 +61,7 @@ def starting_probe(
         warnings.simplefilter("ignore",
                               UserWarning)  # Unreadable images were told of before, lonely classes by the split
         table = embed(body, df, out=out, progress=progress)
-        probe = fit_probe(table, df, targets, groups, weighted=bool(weighted), seed=seed,
+        probe = fit_probe(table, df, targets, groups, weighted=bool(weighted), seed=seed, machine_labels=True,
                           classes=dict(dls.targets), multilabel=list(dls.multilabel))
     valid = df[df["split"] == "valid"]["path"].astype(str)
     return probe,probe.predict(table[table["path"].isin(valid)].dropna(subset="embedding"))

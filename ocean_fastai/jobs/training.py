@@ -56,7 +56,7 @@ def _loaders(run, note, df, targets, options, num_workers=None):
     df,note = parted(run, note, df, targets, options)
     augs = None if options["augs"] == "none" else options["augs"]
     shared = {k: options[k] for k in ("size", "crop", "value_range", "seed", "bs")}
-    dls = OceanDataLoaders.from_manifest(df, targets, **shared, augs=augs, classes=options["classes"], groups="split",
+    dls = OceanDataLoaders.from_manifest(df, targets, **shared, augs=augs, classes=options["classes"], groups="split", machine_labels=True,
                                          num_workers=num_workers, progress=False, cache=run/"cache")
     note = save_note(run, note, split_hash=dls.split_hash)
     if not (run/"split.csv").exists(): save_split(df, run/"split.csv", targets)
@@ -285,6 +285,7 @@ def train(
     balance:str|dict|None=None, # How much each target counts: {target: number}, or "uncertainty" to learn it
     num_workers:int|None=None, # Loader processes; by default none for few images
     value_range:list|tuple|None=None, # Numbers that are black and white, for images of other than 8 or full 16 bits
+    machine_labels:bool=False, # Learn from a model's labels and boxes too?
 )->Path: # The run's folder
     "Train, validate and export a classifier. Raises `OceanError` for bad input, `OSError` where it can't write."
     if init is not None:
@@ -298,12 +299,12 @@ def train(
         value_range=value_range and list(value_range),
         valid=valid, test=test, head_epochs=head_epochs, body_epochs=body_epochs, lr=lr, bs=bs, augs=augs or "none",
         weighted=_weighted(weighted), balance=_balance(balance), seed=seed, refit=refit, precision=precision,
-        thresholds=thresholds, recipe=recipe)
+        thresholds=thresholds, recipe=recipe, **({"machine_labels": True} if machine_labels else {}))
     run,note = Path(out),claimed(out, new_note("train", options), resume)
     if note["status"] == "finished": return _ended(run, "is finished already")
     _check_options(options)
     check_outside(out, data)
-    df,targets,boxes = read_labelled(data, target, groups, classes, images)
+    df,targets,boxes = read_labelled(data, target, groups, classes, images, machine_labels)
     check_network(arch, weights, options["size"], bs)  # what is wrong with it shows before an hour of caching
     with writing(run),bars():
         with begun(run, note):
