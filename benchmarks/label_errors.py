@@ -6,7 +6,7 @@ alone; by cleanlab as its tutorials have it, a logistic regression on the last l
 share of changed labels among the first tenth; intervals are bootstrap percentiles over look-alike groups, of the mean over the seeds, differences paired. `label_issues` was chosen on seeds 100 to 103 of the
 same images. The real labels hold errors and doubtful cases of their own, which count as right here.
 
-    python benchmarks/label_errors.py --out DIR [--tune] [--seeds 0 1 2 3 4]     (DIR keeps the embeddings)
+    python benchmarks/label_errors.py --out DIR [--tune] [--seeds 0 1 2 3 4]     (DIR keeps the embeddings and the scores)
 """
 import argparse
 import time
@@ -94,6 +94,8 @@ def main():
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--kinds", nargs="+", default=["random", "confusion"])
     parser.add_argument("--tune", action="store_true", help="also fine-tune, for the first seed")
+    parser.add_argument("--ways", nargs="+", help="of them those to run, by name (default: all)")
+    parser.add_argument("--boots", type=int, default=500)
     parser.add_argument("--size", type=int, default=160, help="of the fine-tuned network's input")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
@@ -114,12 +116,15 @@ def main():
                     "last layer, ungrouped": lambda: plain(noisy, last, seed)}
             if args.tune and seed == args.seeds[0]: ways["fine-tuned, loss"] = lambda: tuned(noisy, args.size, seed, args.out)
             for name, way in ways.items():
-                start = time.process_time()
-                runs.setdefault(name, []).append(way())
+                if args.ways and name not in args.ways: continue
+                start, file = time.process_time(), args.out/f"{kind} {seed} {name}.npy"
+                if not file.exists(): np.save(file, way())
+                runs.setdefault(name, []).append(np.load(file))
                 print(f"{kind} seed {seed}: {name}: AUROC {roc_auc_score(wrong, -runs[name][-1]):.3f}, {time.process_time() - start:.0f} s CPU", flush=True)
+        if "two bodies" not in runs: continue
         for name, scores in runs.items():
             mine = wrongs[:len(scores)]
-            draws = {n: bootstrap(judged(mine, runs[n][:len(scores)], group), int(group.max()) + 1, 500) for n in {name, "two bodies"}}
+            draws = {n: bootstrap(judged(mine, runs[n][:len(scores)], group), int(group.max()) + 1, args.boots) for n in {name, "two bodies"}}
             value = judged(mine, scores, group)(np.ones((1, int(group.max()) + 1)))[0]
             low, high = interval_of(draws[name])
             dlow, dhigh = interval_of(draws["two bodies"] - draws[name])

@@ -150,7 +150,7 @@ def agreement(
     labels:pd.DataFrame, # `path`, `label`, `annotator`, perhaps `target`, `video`, `group`
     target:str|list|None=None, # Targets; by default all
     classes:list|dict|None=None, # Classes in order, for several targets a dict of them; by default those that occur
-    groups:str="auto", # What is drawn as a whole: a column, "auto" for `group`, else `video`, or "none" for single images
+    groups:str="auto", # What is drawn as a whole: a column, "auto" for `group`, else `video`, or "none"
     n_boot:int=1000, # Resamples; 0 for no intervals
     seed:int=SEED, # Of the draws
 )->pd.DataFrame: # `target`, `class`, `measure`, `value`, `value_low`, `value_high`, `n`, `annotators`, `note`

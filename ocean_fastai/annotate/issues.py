@@ -242,7 +242,9 @@ def box_issues(
 )->pd.DataFrame: # Likely errors first: `issue`, `score`, `suggestion`, `iou`, `found_x0` to `found_y1`
     "Boxes by how likely they are wrong. Raises `BoxError` for boxes of images that aren't there, or without scores."
     _need_cleanlab()
+    folder = {k: v for k,v in boxes.attrs.items() if k == "folder"}
     boxes,predicted = (check_boxes(b, manifest) for b in (boxes, predicted))
+    boxes.attrs,predicted.attrs = {},{}  # Which pandas would copy for every image
     if not len(predicted): raise BoxError("the model found no box, so it says nothing of those that people drew")
     if predicted["score"].isna().any():
         raise BoxError(f"{predicted['path'][predicted['score'].isna()].iloc[0]}: a predicted box has no score; give "
@@ -270,5 +272,5 @@ def box_issues(
     spurious = table["issue"] == "spurious"
     table.loc[spurious, "score"] = table.loc[spurious, "label"].map(missed)
     table = table.sort_values(["score", "path"], kind="stable").reset_index(drop=True)
-    table.attrs = {k: v for k,v in boxes.attrs.items() if k == "folder"}
+    table.attrs = folder
     return table

@@ -7,6 +7,7 @@ _MODULES = {"split": "data", "convert": "data", "train": "training", "predict": 
             "calibrate": "judge", "robustness": "corruptions",
             "audit": "checks", "group": "checks", "leaks": "checks",
             "shares": "survey", "subclasses": "survey", "localize": "find",
+            "label_issues": "quality", "agreement": "quality", "consensus": "quality",
             "pseudo_label": "annotate", "synth": "draw", "demo": "draw"}
 __all__ = list(_MODULES)
 
