@@ -85,13 +85,14 @@ def f1(tables):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--looks", nargs="+", type=int, default=[5, 3], help="how many of the five look at an image")
     parser.add_argument("--boots", type=int, default=500)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     images, truth = read_coco(Path(os.environ["OCEAN_DATA"])/"debris/annotations.json", outside="clip")
     video = dict(zip(images["path"].astype(str), pd.factorize(images["video"])[0]))
-    for lookers in (5, 3):
+    for lookers in args.looks:
         runs, skills = {}, []
         for seed in args.seeds:
             rng, start = np.random.default_rng(seed), time.process_time()

@@ -149,6 +149,6 @@ def box_consensus(
     best = P[keep].argmax(1)
     out = pd.DataFrame({"path": np.array(drawn.paths, object)[image[keep]], "label": np.array(classes, object)[best],
                         **dict(zip(_XY, mean[keep].T)), "score": q[keep]*P[keep, best], "annotator": "consensus",
-                        "votes": votes[keep], "looked": see[keep].sum(1)})
+                        "status": "human", "votes": votes[keep], "looked": see[keep].sum(1)})
     out.attrs = {k: v for k,v in drawn.boxes.attrs.items() if k in ("folder", "classes")}
     return out.sort_values(["path", "x0"], kind="stable", ignore_index=True),people_table

@@ -189,5 +189,5 @@ def _label_rows(votes, P):
         cells = np.where(tied | np.isnan(score), "", np.array(votes.classes, object)[best])
         agree = np.nanmean(votes.said[rows, :, best], axis=1)
     out = pd.DataFrame({"path": votes.rows["path"], "target": votes.target, "label": cells, "score": score,
-                        "agreement": agree, "n": np.isfinite(votes.said).any(2).sum(1)})
+                        "agreement": agree, "n": np.isfinite(votes.said).any(2).sum(1), "status": "human"})
     return out.join(pd.DataFrame(P, columns=[f"p_{c}" for c in votes.classes]))

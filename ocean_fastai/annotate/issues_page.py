@@ -70,8 +70,8 @@ def label_issues_report(
              "not "
              "learnt from the image; what was kept together: "
              f"{issues.attrs.get('groups', 'not known')}. The score is the probability that the label is right, as the "
-             "models see it: a reason to look, no verdict. Left, framed red, the likeliest errors with what is suggested; "
-             "right, framed green, the clearest examples of the same label.")
+             "models see it: a reason to look, no verdict. Left, framed red, the likeliest errors with what is "
+             "suggested; right, framed green, the clearest examples of the same label.")
     sections = [("Labels", "How many of each look wrong.", [table])]
     for row in table[table["likely wrong"] > 0].head(labels).to_dict("records"):
         part,label = issues[issues["target"] == row["target"]],row["label"]

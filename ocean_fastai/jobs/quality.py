@@ -9,6 +9,7 @@ __all__ = ['label_issues', 'read_people', 'agreement', 'consensus']
 
 # %% ../../nbs/973_jobs.quality.ipynb #a9730003
 import os
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -26,6 +27,7 @@ from ..core import ManifestError, OceanError, atomic_folder
 from ..data.boxes import check_boxes
 from ..data.manifest import cell_texts, is_manifest_file, target_columns
 from ..formats.convert import read_annotations, read_labels
+from ..formats.labels import MACHINE, row_status
 from ..infer.predict import load_predictions
 from .base import check_free, new_note, now, save_note, watched, writing
 from .checks import embedded
@@ -50,7 +52,7 @@ def label_issues(
     num_workers:int|None=None, # Threads that read images; by default one a processor, at most 8
     device:str|None=None, # "cpu", "cuda", ...; by default CUDA where there is one
 )->pd.DataFrame: # What `label_issues` of the library gives
-    "Rank a data set's labels by how likely they are wrong. Raises `OceanError` for bad input or an `out` that is taken."
+    "Rank labels by how likely they are wrong. Raises `OceanError` for bad input or an `out` that is taken."
     check_free(out)
     check_outside(out, data)
     df,targets,_ = read_labelled(data, target, groups, classes, images=images)
@@ -91,6 +93,12 @@ def _named(table, path):
     who = cell_texts(table["annotator"]) if "annotator" in table else pd.Series("", table.index)
     return table.assign(annotator=who.where(who != "", Path(path).stem))
 
+def _by_people(table):
+    "The table without what a model said, and a word of that"
+    machine = row_status(table) == MACHINE
+    if machine.any(): print(f"{machine.sum()} of {len(table)} labels are a model's and are left out", file=sys.stderr)
+    return table[~machine]
+
 def read_people(
     tables, # Files: tables, or annotations of any known format
     target:str|list|None=None, # Targets of labels; by default all
@@ -103,6 +111,8 @@ def read_people(
         else: said,(_,drawn,_) = read_labels(path, images=images),read_annotations(path, images=images)
         if said is not None and len(said): labels.append(_named(said, path))
         if drawn is not None and len(drawn): boxes.append(_named(drawn, path))
+    labels,boxes = ([_by_people(table) for table in tables] for tables in (labels, boxes))
+    labels,boxes = ([table for table in tables if len(table)] for tables in (labels, boxes))
     if not labels and not boxes: raise OceanError(f"{', '.join(map(str, listify(tables)))}: no label and no box in it")
     return tuple(pd.concat(o, ignore_index=True) if o else None for o in (labels, boxes))
 
@@ -110,6 +120,12 @@ def _note(command, tables, out, **more):
     "A job's note"
     return new_note(command, {"tables": [os.path.abspath(t) for t in listify(tables)], "out": os.path.abspath(out),
                               **more})
+
+_SECTIONS = [("labels.csv", "Labels", "Agreement on labels, for all classes and for each."),
+             ("shares.csv", "Shares", "Each pair's share of images with a class, on the images that both labelled; "
+              "`disagree` is the share of images on which they differ."),
+             ("boxes.csv", "Boxes", "Agreement on boxes; everyone is taken to have looked at every image."),
+             ("counts.csv", "Counts", "Each pair's boxes an image.")]
 
 def agreement(
     tables, # Files of what people said: tables, or annotations of any known format
@@ -122,30 +138,24 @@ def agreement(
     "Say how far several people agree. Raises `OceanError` for one person alone or an `out` that is taken."
     check_free(out)
     labels,boxes = read_people(tables, target, images)
-    note,found,sections = _note("agreement", tables, out, target=listify(target), iou=iou, groups=groups),{},[]
+    note,found = _note("agreement", tables, out, target=listify(target), iou=iou, groups=groups),{}
     if labels is not None:
-        found["labels.csv"],found["shares.csv"] = label_agreement(labels, target,
-                                                                  groups=groups),share_agreement(labels, target,
-                                                                      groups=groups)
-        sections += [("Labels",
-                      "Agreement on labels, for all classes and each. " + " ".join(found["labels.csv"].attrs["notes"]), [found["labels.csv"]]),
-                     ("Shares", "Each pair's share of images with a class, on the images that both labelled; "
-                      "`disagree` is the "
-                      "share of images on which they differ.", [found["shares.csv"]])]
+        found["labels.csv"] = label_agreement(labels, target, groups=groups)
+        found["shares.csv"] = share_agreement(labels, target, groups=groups)
     if boxes is not None:
-        found["boxes.csv"],found["counts.csv"] = box_agreement(boxes, iou=iou, groups=groups),count_agreement(boxes,
-                                                                      groups=groups)
-        sections += [("Boxes",
-                      "Agreement on boxes; everyone is taken to have looked at every image. " + " ".join(found["boxes.csv"].attrs["notes"]), [found["boxes.csv"]]),
-                     ("Counts", "Each pair's boxes an image.", [found["counts.csv"]])]
+        found["boxes.csv"] = box_agreement(boxes, iou=iou, groups=groups)
+        found["counts.csv"] = count_agreement(boxes, groups=groups)
+    sections = [(heading, " ".join([text, *found[name].attrs.get("notes", ())]), [found[name]])
+                for name,heading,text in _SECTIONS if name in found]
     with writing(out),atomic_folder(out) as folder:
         for name,table in found.items(): table.to_csv(folder/name, index=False, float_format="%.6g")
         save_page(folder/"report.html", "Agreement", sections, "How far several people agree on the same images.")
         save_note(folder, note, status="finished", finished=now())
     for name in ("labels.csv", "boxes.csv"):
-        for r in found[name].query("`class` == 'all'").to_dict("records") if name in found else ():
-            print(f"{r.get('target') or name[:-4]}: {r['measure']} {r['value']:.3f} ({r['value_low']:.3f} to "
-                  f"{r['value_high']:.3f}), {r['n']} {'images' if name == 'labels.csv' else 'boxes'}")
+        whole = found[name].query("`class` == 'all'").to_dict("records") if name in found else ()
+        for r in whole:
+            print(f"{r.get('target') or name[:-4]}: {r['measure']} {r['value']:.3f} "
+                  f"({r['value_low']:.3f} to {r['value_high']:.3f})")
     print(f"page: {Path(out)/'report.html'}")
     return Path(out)/"report.html"
 
@@ -166,16 +176,17 @@ def consensus(
     labels,boxes = read_people(tables, target, images)
     sure,found = None if known is None else read_table(known),{}
     note = _note("consensus", tables, out, method=method, known=known and os.path.abspath(known),
-                 target=listify(target), iou=iou)
-    answers_boxes = sure is not None and "x0" in sure
+                 target=listify(target),
+                 iou=iou)
+    of_boxes = sure is not None and "x0" in sure
     if labels is not None:
         preds = None if predictions is None else load_predictions(predictions)
-        found["labels.csv"],found["annotators.csv"] = settle_labels(labels, method, preds,
-                                                                    None if answers_boxes else sure, target)
+        settled = settle_labels(labels, method, preds, None if of_boxes else sure, target)
+        found["labels.csv"],found["annotators.csv"] = settled
     if boxes is not None:
-        found["boxes.csv"],found["box_annotators.csv"] = box_consensus(boxes, None,
-                                                                      "votes" if method == "majority" else "skill", iou,
-                                                                       known=sure if answers_boxes else None)
+        how = "votes" if method == "majority" else "skill"
+        found["boxes.csv"],found["box_annotators.csv"] = box_consensus(boxes, None, how, iou,
+                                                                      known=sure if of_boxes else None)
     with writing(out),atomic_folder(out) as folder:
         for name,table in found.items(): table.to_csv(folder/name, index=False, float_format="%.8g")
         save_note(folder, note, status="finished", finished=now())
