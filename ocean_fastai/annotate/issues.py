@@ -205,12 +205,12 @@ def _image_issues(mine, found, k, classes, iou, likely, sure):
     "Rows of one image: an annotated box each, and a found one that has none"
     from cleanlab.object_detection.rank import (compute_badloc_box_scores, compute_overlooked_box_scores,
                                                 compute_swap_box_scores)
-    label = {"bboxes": mine[_XY].to_numpy(float), "labels": mine["label"].map(classes.index).to_numpy(int)}
+    label = {"bboxes": mine[_XY].to_numpy(float, copy=True), "labels": mine["label"].map(classes.index).to_numpy(int)}
     kind,score = found["label"].map(classes.index).to_numpy(int),found["score"].to_numpy(float)
     arrays = np.empty(len(classes), object)
-    for c in range(len(classes)): arrays[c] = np.column_stack([found[_XY].to_numpy(float), score])[kind == c]
+    for c in range(len(classes)): arrays[c] = np.column_stack([found[_XY].to_numpy(float, copy=True), score])[kind == c]
     by_class = np.argsort(kind, kind="stable")  # The order in which cleanlab goes through them
-    ious,rows = box_ious(label["bboxes"], found[_XY].to_numpy(float)),[]
+    ious,rows = box_ious(label["bboxes"], found[_XY].to_numpy(float, copy=True)),[]
     if len(mine):
         both = dict(labels=[label], predictions=[arrays])
         place = compute_badloc_box_scores(**both,
