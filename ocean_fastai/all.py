@@ -83,6 +83,13 @@ from ocean_fastai.annotate.preannotate import preannotate
 from ocean_fastai.annotate.refit import refit_thresholds
 from ocean_fastai.annotate.triage import decide, time_saved
 from ocean_fastai.annotate.triage_page import plot_precision, preannotation_report
+from ocean_fastai.annotate.issues import box_issues, label_issues
+from ocean_fastai.annotate.issues_page import issue_sheet, label_issues_report
+from ocean_fastai.annotate.agreement import agreement, share_agreement
+from ocean_fastai.annotate.consensus import consensus
+from ocean_fastai.annotate.box_agreement import box_agreement, count_agreement
+from ocean_fastai.annotate.box_consensus import box_consensus
+from ocean_fastai.annotate.honeypots import pick_honeypots, score_honeypots
 from ocean_fastai.transect.track import leg_overlap, plot_transects, transects
 from ocean_fastai.transect.footprint import (Camera, footprint, locate_boxes, pixel_to_sea,
     plot_footprint, read_camera, sea_to_pixel)

@@ -2,12 +2,17 @@
 
 from importlib import import_module
 
-_MODULES = {"split": "data", "convert": "data", "train": "training", "predict": "prediction", "embed": "prediction",
-            "export": "prediction", "evaluate": "judge", "compare": "judge", "score": "judge",
-            "calibrate": "judge", "robustness": "corruptions",
+_MODULES = {"split": "data", "convert": "data",
+            "train": "training",
+            "predict": "prediction", "embed": "prediction", "export": "prediction",
+            "evaluate": "judge", "compare": "judge", "score": "judge", "calibrate": "judge",
+            "robustness": "corruptions",
             "audit": "checks", "group": "checks", "leaks": "checks",
-            "shares": "survey", "subclasses": "survey", "localize": "find",
-            "pseudo_label": "annotate", "preannotate": "annotate", "synth": "draw", "demo": "draw"}
+            "shares": "survey", "subclasses": "survey",
+            "localize": "find",
+            "pseudo_label": "annotate", "preannotate": "annotate",
+            "synth": "draw", "demo": "draw",
+            "label_issues": "quality", "agreement": "quality", "consensus": "quality"}
 __all__ = list(_MODULES)
 
 def __getattr__(name):
