@@ -78,6 +78,8 @@ from ocean_fastai.evaluate.domain import errors_by_domain, plot_errors_by_domain
 from ocean_fastai.annotate.pseudo import pseudo_label
 from ocean_fastai.annotate.decisions import (DecisionLog, apply_decisions, decision_conflicts, merge_decisions,
     read_decisions)
+from ocean_fastai.annotate.items import review_items
+from ocean_fastai.annotate.review import review
 from ocean_fastai.transect.track import leg_overlap, plot_transects, transects
 from ocean_fastai.transect.footprint import (Camera, footprint, locate_boxes, pixel_to_sea,
     plot_footprint, read_camera, sea_to_pixel)
