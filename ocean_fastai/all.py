@@ -80,6 +80,7 @@ from ocean_fastai.annotate.decisions import (DecisionLog, apply_decisions, decis
     read_decisions)
 from ocean_fastai.annotate.items import review_items
 from ocean_fastai.annotate.review import review
+from ocean_fastai.annotate.review_page import review_page
 from ocean_fastai.transect.track import leg_overlap, plot_transects, transects
 from ocean_fastai.transect.footprint import (Camera, footprint, locate_boxes, pixel_to_sea,
     plot_footprint, read_camera, sea_to_pixel)
