@@ -122,7 +122,7 @@ def last_decisions(
 
 def _outcome(action, was, label):
     "The label that a decision takes for right"
-    return {ACCEPT: was.removeprefix("?"), RELABEL: label, REJECT: ""}[action]
+    return {ACCEPT: was.removeprefix("?").removeprefix("+"), RELABEL: label, REJECT: ""}[action]
 
 def last_batch(
     entries:pd.DataFrame, # As `read_decisions` gives them
@@ -286,9 +286,11 @@ def _decided_labels(df, target, wanted, counts):
     "A manifest with what was decided, and whose rows were rejected"
     cells,source,who = (texts_of(df, f"{target}{end}") for end in ("", "_source", "_annotator"))
     source = np.where((source == "") & (cells != ""), PERSON, source).astype(object)
-    several,gone = is_multilabel(cells),np.zeros(len(df), bool)
+    several,gone,lacks = is_multilabel(cells),np.zeros(len(df), bool),{}
+    for path,_,was,_ in wanted: lacks.setdefault(path, []).extend([was][:was.startswith("+")])
     for i,path in enumerate(df["path"].astype(str)):
         parts = [p.strip() for p in cells[i].split(";") if p.strip()] or [""]
+        parts += [was for was in lacks.get(path, ()) if was not in parts]
         found = [wanted.get((path, target, part, "")) for part in parts]
         if not any(found): continue
         counts.update(_DONE[d["action"]] for d in found if d)

@@ -24,7 +24,7 @@ from .decisions import BOXES, item_keys
 from ..core import ImageError, OceanError, few
 from ..data.boxes import check_boxes, outline_box
 from ..data.embeddings import REGION, embedding_matrix
-from ..data.manifest import check_target, classes_of, image_paths
+from ..data.manifest import check_target, classes_of, image_paths, is_multilabel
 from ..formats.labels import texts_of
 from ..images import image_size, open_image
 
@@ -84,7 +84,7 @@ def review_items(
     "The questions of a review. Raises `OceanError` for a table without rows, or without that column."
     if target is None: out = _boxes_of(df, boxes)
     else: out = _labels_of(df, target)
-    if scores is not None: out = _with_scores(out.drop(columns="score"), scores)
+    if scores is not None: out = _with_scores(out, scores, target is not None and is_multilabel(texts_of(df, target)))
     vectors = item_vectors(out, embeddings)
     out["outlier"] = np.nan if vectors is None else outlier_distances(out["label"], vectors)
     out.attrs = {k: v for k,v in df.attrs.items() if k == "folder"}
@@ -117,10 +117,11 @@ def _labels_of(df, target):
     out = out.explode("label", ignore_index=True)
     return out.assign(**dict.fromkeys(REGION, np.nan))
 
-def _with_scores(items, scores):
+def _with_scores(items, scores, several_labels):
     "The items with `score` and `suggestion` of a table"
     if absent := [c for c in ("path", "score") if c not in scores]:
         raise OceanError(f"scores: no column {few(absent)}; the columns are: {', '.join(map(str, scores.columns))}")
+    if "target" in scores: scores = scores[texts_of(scores, "target") == items["target"].iloc[0]]
     boxed = "x0" in scores and items["x0"].notna().any()
     several = not boxed and "label" in scores and scores["path"].duplicated().any()
     def keys(table):
@@ -134,8 +135,18 @@ def _with_scores(items, scores):
     out = items.copy()
     out["score"] = [np.nan if i is None else table["score"][i] for i in found]
     out["suggestion"] = ["" if i is None else table["suggestion"][i] for i in found]
+    if several_labels and not several: return _with_lacking(out)
     out.loc[out["suggestion"] == out["label"], "suggestion"] = ""
     return out
+
+def _with_lacking(items):
+    "Items of several labels an image, where a suggested cell names some that lack: each is a question of its own"
+    rows = []
+    for _,own in items.groupby("path", sort=False):
+        said = [c.strip() for c in own["suggestion"].iloc[0].split(";")]
+        lacks = [c for c in said if c not in ("", "none", *own["label"]) and f"?{c}" not in set(own["label"])]
+        rows += [own.iloc[0].to_dict() | {"label": f"+{c}"} for c in lacks]
+    return pd.concat([items, pd.DataFrame(rows, columns=items.columns)], ignore_index=True).assign(suggestion="")
 
 # %% ../../nbs/783_annotate.items.ipynb #78300001
 def review_classes(
@@ -143,7 +154,7 @@ def review_classes(
     classes:list|tuple|None=None, # Labels wanted, in this order
 )->list: # Labels
     "The labels that a relabel may give. Raises `OceanError` where there are none, or they lack one that occurs."
-    found = items.assign(label=items["label"].str.removeprefix("?"))
+    found = items.assign(label=items["label"].str.removeprefix("?").str.removeprefix("+"))
     if items["target"].iloc[0] != BOXES: return classes_of(found, "label", classes)
     if classes and (odd := sorted(set(found["label"]) - set(classes))):
         raise OceanError(f"boxes of {few(odd)}, which is none of the classes {', '.join(classes)}; add it to classes=")

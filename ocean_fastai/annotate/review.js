@@ -31,14 +31,15 @@ function itemKey(path, was, box) {
   return JSON.stringify([path, was, box ? box.map(v => Number(v).toFixed(2)) : ""])
 }
 
+function keyOf(e) {
+  return itemKey(e.path, e.was, e.x0 == null || e.x0 === "" ? null : [e.x0, e.y0, e.x1, e.y1])
+}
+
 function lastWords(entries, annotator) { // Map: key of an item -> its last entry that stands
   const own = entries.filter(e => e.annotator === annotator)
   const undone = new Set(own.filter(e => e.action === "undo").map(e => e.undoes))
   const out = new Map()
-  for (const e of own) {
-    if (e.action === "undo" || undone.has(e.batch)) continue
-    out.set(itemKey(e.path, e.was, e.x0 == null || e.x0 === "" ? null : [e.x0, e.y0, e.x1, e.y1]), e)
-  }
+  for (const e of own) if (e.action !== "undo" && !undone.has(e.batch)) out.set(keyOf(e), e)
   return out
 }
 
@@ -65,10 +66,17 @@ function createPanel(root, host) {
   const entries = [...host.entries], ids = new Set(entries.map(e => e.id))
   const s = {label: "*", show: "all", sort: data.sort, like: null, page: 0, view: [], selected: new Set(), at: 0,
     anchor: 0, large: false, boxes: true, map: true, annotator: data.annotator, said: ""}
-  let words = lastWords(entries, s.annotator), unsaved = [], waiting = 0, failure = "", tiles = [], shown = null
+  const index = new Map(keys.map((key, k) => [key, k]))
+  let done = [], unsaved = [], waiting = 0, failure = "", tiles = [], shown = null
 
-  const decided = k => words.get(keys[k])
-  const named = label => label === "" ? "(no label)" : label === "none" ? "none (nothing there)" : label
+  const decided = k => done[k]
+  function recall() { // What stands, of all entries
+    done = new Array(n)
+    for (const [key, e] of lastWords(entries, s.annotator)) if (index.has(key)) done[index.get(key)] = e
+  }
+  recall()
+  const named = label => label === "" ? "(no label)" : label === "none" ? "none (nothing there)"
+    : label[0] === "+" ? `${label.slice(1)} lacking?` : label
   const outcome = d => d ? `${MARKS[d.action]} ${d.action === "relabel" ? d.label : DONE[d.action]}` : ""
   const page = () => s.view.slice(s.page*PER_PAGE, (s.page + 1)*PER_PAGE)
   const pages = () => Math.max(1, Math.ceil(s.view.length/PER_PAGE))
@@ -140,8 +148,7 @@ function createPanel(root, host) {
     const of = entries.filter(e => e.batch === batch && e.annotator === s.annotator), id = token()
     keep([{id, batch: id, action: "undo", annotator: s.annotator, path: "", target: data.target, was: "", label: "",
       x0: null, y0: null, x1: null, y1: null, undoes: batch, time: new Date().toISOString()}])
-    const k = keys.indexOf(itemKey(of[0].path, of[0].was, of[0].x0 == null ? null
-      : [of[0].x0, of[0].y0, of[0].x1, of[0].y1])), at = page().indexOf(k)
+    const at = page().indexOf(index.get(keyOf(of[0])))
     if (at >= 0) s.at = at
     say(`Undone: ${of.length} ${DONE[of[0].action]}.`)
     refresh()
@@ -156,8 +163,10 @@ function createPanel(root, host) {
   }
 
   function take(made) { // Also what another view of the same panel decided
-    for (const e of made) if (!ids.has(e.id)) { ids.add(e.id); entries.push(e) }
-    words = lastWords(entries, s.annotator)
+    const fresh = made.filter(e => !ids.has(e.id))
+    for (const e of fresh) { ids.add(e.id); entries.push(e) }
+    if (fresh.some(e => e.action === "undo")) return recall()
+    for (const e of fresh) if (e.annotator === s.annotator) done[index.get(keyOf(e))] = e
   }
 
   function send() {
@@ -178,7 +187,7 @@ function createPanel(root, host) {
   const name = make("input", {type: "text", value: s.annotator, size: 10, autocomplete: "off", onchange: () => {
     s.annotator = name.value.trim()
     host.named?.(s.annotator)
-    words = lastWords(entries, s.annotator)
+    recall()
     refresh()
   }})
   const classSelect = make("select", {onchange: () => { s.label = classSelect.value; layOut() }})
@@ -194,10 +203,10 @@ function createPanel(root, host) {
   bar.append(...[host.named ? field("Your name", name) : null, labels.length > 1 ? field("Label", classSelect) : null,
     field("Show", showSelect), field("Order", sortSelect)].filter(Boolean))
 
-  const button = (text, key, act, kind = "") => make("button", {type: "button", class: `rv-button ${kind}`, onclick: act,
-    "aria-keyshortcuts": key || null}, make("span", {text}), key ? make("kbd", {text: key}) : null)
+  const button = (text, key, act, kind = "") => make("button", {type: "button", class: `rv-button ${kind}`,
+    onclick: act, "aria-keyshortcuts": key || null}, make("span", {text}), key ? make("kbd", {text: key}) : null)
   const actions = make("div", {class: "rv-actions", role: "toolbar", "aria-label": "Decide"})
-  const suggest = button("Take suggestion", "S", () => decide("relabel", "suggestion"))
+  const suggest = button("Suggestion", "S", () => decide("relabel", "suggestion"))
   const relabels = data.classes.slice(0, 9).map((c, i) => {
     const out = button(c, String(i + 1), () => decide("relabel", c), "rv-class")
     out.style.setProperty("--color", data.colors[c])
@@ -242,7 +251,7 @@ function createPanel(root, host) {
   function tell() {
     const many = s.selected.size
     status.textContent = [s.said, many ? `${many} selected.` : ""].filter(Boolean).join(" ")
-    const count = words.size
+    const count = done.reduce(sum => sum + 1, 0)
     kept.classList.toggle("rv-failed", Boolean(failure))
     retry.hidden = !failure
     kept.textContent = failure ? `${unsaved.length} decisions are NOT kept: ${failure}`
@@ -261,7 +270,7 @@ function createPanel(root, host) {
   function counts() {
     const total = new Map(labels.map(l => [l, [0, 0]]))
     for (let k = 0; k < n; k++) { const c = total.get(items.label[k]); c[1]++; if (decided(k)) c[0]++ }
-    const options = [["*", `all (${words.size} of ${n} decided)`],
+    const options = [["*", `all (${done.reduce(sum => sum + 1, 0)} of ${n} decided)`],
       ...labels.map(l => [l, `${named(l)} (${total.get(l)[0]} of ${total.get(l)[1]} decided)`])]
     if (classSelect.options.length !== options.length)
       classSelect.replaceChildren(...options.map(([value]) => make("option", {value})))
@@ -282,6 +291,9 @@ function createPanel(root, host) {
 
   function mark(t, i) {
     const {k, tile, caption} = t, d = decided(k), picked = s.selected.has(k)
+    const now = [d?.id, picked, i === s.at, s.sort].join()
+    if (t.drawn === now) return
+    t.drawn = now
     tile.className = `rv-tile${d ? ` rv-${d.action}` : ""}${picked ? " rv-picked" : ""}`
     tile.setAttribute("aria-selected", String(picked))
     tile.tabIndex = i === s.at ? 0 : -1
@@ -320,7 +332,7 @@ function createPanel(root, host) {
     counts()
     previous.disabled = s.page === 0
     next.disabled = s.page >= pages() - 1
-    pager.hidden = s.view.length <= PER_PAGE
+    pager.hidden = s.large || s.view.length <= PER_PAGE
     where.textContent = `page ${s.page + 1} of ${pages()}, ${s.view.length} images`
     suggest.disabled = !chosen().some(k => items.suggestion[k])
     if (s.large) drawLarge()
@@ -393,10 +405,10 @@ function createPanel(root, host) {
       const frame = make("div", {class: "rv-frame", tabindex: 0, role: "img", "aria-label": items.path[k]})
       const picture = make("img", {alt: "", class: "rv-whole"})
       frame.append(picture)
-      const line = make("div", {class: "rv-line"}, button("‹", "←", () => move(-1)), button("›", "→", () => move(1)),
-        button("Grid", "Esc", () => enlarge(false)))
-      if (around.length) line.append(button("Boxes", "B", () => { s.boxes = !s.boxes; refresh() }))
-      if (hasMap) line.append(button("Map", "C", () => { s.map = !s.map; refresh() }))
+      const line = make("div", {class: "rv-line"}, button("‹", "←", () => move(-1)),
+        button("›", "→", () => move(1)), button("Grid", "Esc", () => enlarge(false)))
+      if (around.length) line.append(button("Boxes", "B", () => { s.boxes = !s.boxes; refresh() }, "rv-boxes"))
+      if (hasMap) line.append(button("Map", "C", () => { s.map = !s.map; refresh() }, "rv-maps"))
       large.replaceChildren(line, make("p", {class: "rv-about"}), frame)
       shown = k
       host.picture("large", k).then(found => {
@@ -413,6 +425,8 @@ function createPanel(root, host) {
       }, () => {})
       if (focused) frame.focus()
     }
+    large.querySelector(".rv-boxes")?.setAttribute("aria-pressed", String(s.boxes))
+    large.querySelector(".rv-maps")?.setAttribute("aria-pressed", String(s.map))
     large.classList.toggle("rv-nobox", !s.boxes)
     large.classList.toggle("rv-nomap", !s.map)
     const about = large.querySelector(".rv-about")
