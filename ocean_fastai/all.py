@@ -90,6 +90,11 @@ from ocean_fastai.annotate.consensus import consensus
 from ocean_fastai.annotate.box_agreement import box_agreement, count_agreement
 from ocean_fastai.annotate.box_consensus import box_consensus
 from ocean_fastai.annotate.honeypots import pick_honeypots, score_honeypots
+from ocean_fastai.annotate.decisions import (DecisionLog, apply_decisions, decision_conflicts, merge_decisions,
+    read_decisions)
+from ocean_fastai.annotate.items import review_items
+from ocean_fastai.annotate.review import review
+from ocean_fastai.annotate.review_page import review_page
 from ocean_fastai.transect.track import leg_overlap, plot_transects, transects
 from ocean_fastai.transect.footprint import (Camera, footprint, locate_boxes, pixel_to_sea,
     plot_footprint, read_camera, sea_to_pixel)

@@ -45,7 +45,7 @@ def metadata(wheel):
 def test_wheel_holds_the_library_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     modules = {str(p.relative_to(ROOT)) for p in (ROOT/"ocean_fastai").rglob("*.py")}
-    assert {n for n in names if ".dist-info/" not in n} == modules | {"ocean_fastai/infer/predict_onnx.txt"}
+    assert {n for n in names if ".dist-info/" not in n} == modules | {"ocean_fastai/infer/predict_onnx.txt", "ocean_fastai/annotate/review.js", "ocean_fastai/annotate/review.css"}
     assert any(n.endswith(".dist-info/licenses/LICENSE") for n in names)
 
 def test_wheel_says_what_it_needs(wheel):

@@ -12,7 +12,8 @@ _MODULES = {"split": "data", "convert": "data",
             "localize": "find",
             "pseudo_label": "annotate", "preannotate": "annotate",
             "synth": "draw", "demo": "draw",
-            "label_issues": "quality", "agreement": "quality", "consensus": "quality"}
+            "label_issues": "quality", "agreement": "quality", "consensus": "quality",
+            "review": "panel"}
 __all__ = list(_MODULES)
 
 def __getattr__(name):
