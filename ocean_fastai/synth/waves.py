@@ -61,6 +61,7 @@ def make_sea(
     seed:int=0, # The same seed makes the same sea
 )->Sea: # To look at with `waves_at`
     "A sea by its wind. Raises `OceanError` for no wind."
+    jonswap(1., wind_m_s, fetch_km) # Raises where there is no wind
     g,tiles,variance,fold = stream(seed, "waves"),[],0.,0.
     k_peak = _peak(wind_m_s, fetch_km)**2/_G
     edges = [0., *(2*np.pi*_FIRST/side for side in _SIDES[1:]), 2*np.pi/_SIDES[-1]*_N/2.5]
