@@ -19,7 +19,7 @@ from PIL import Image
 
 root = Path(__file__).resolve().parent.parent
 TUTORIALS = ("seafloor", "elements", "two_heads", "localization", "litter", "honest_splits", "robustness", "survey",
-             "subclasses")
+             "subclasses", "transects")
 GIVEN = {"litter": "images/litter"} # What a reader downloads first
 MAX_PNG = 100_000 # Characters; a larger picture is kept as JPEG
 

@@ -6,7 +6,7 @@ _MODULES = {"split": "data", "convert": "data", "train": "training", "predict": 
             "export": "prediction", "evaluate": "judge", "compare": "judge", "score": "judge",
             "calibrate": "judge", "robustness": "corruptions",
             "audit": "checks", "group": "checks", "leaks": "checks",
-            "shares": "survey", "subclasses": "survey", "localize": "find",
+            "shares": "survey", "subclasses": "survey", "localize": "find", "map": "transects",
             "pseudo_label": "annotate", "synth": "draw", "demo": "draw"}
 __all__ = list(_MODULES)
 

@@ -25,12 +25,15 @@ def _data_commands(commands):
     arg = add_command(commands, "demo", "the whole way on synthetic data in minutes, to a page", ["",
                                                                       "--out /tmp/demo"])
     arg("--out", default="ocean-demo", metavar="DIR", help="folder to make")
-    arg = add_command(commands, "synth", "draw a labelled data set of sea-floor videos",
-                   ["scenes", "scenes --n 1000 --videos 100 --size 1024x576"])
+    arg = add_command(commands, "synth", "draw a labelled data set of sea-floor videos, or a voyage on the sea", [
+        "scenes", "scenes --n 1000 --videos 100 --size 1024x576", "voyage --surface --n 300"])
     arg("out", metavar="OUT", help="folder to make")
     arg("--n", type=int, metavar="N", default=200, help="images")
-    arg("--size", default="512x288", help="of an image: WIDTHxHEIGHT in pixels")
-    arg("--videos", type=int, metavar="N", default=20, help="videos that the images are frames of")
+    arg("--surface", action="store_true", help="a ship's voyage: the sea's surface with debris of a known density")
+    arg("--size", default=argparse.SUPPRESS, help="of an image: WIDTHxHEIGHT in pixels (default: 512x288, at the "
+        "surface 640x360)")
+    arg("--videos", type=int, metavar="N", help="videos that the images are frames of, at the surface legs (default: "
+        "20, at the surface 6)")
     arg("--seed", default=0)
     arg("--resume")
     arg = add_command(commands, "split", "share out images to training, validation and test, videos whole, in a "
@@ -220,7 +223,7 @@ def _judge_commands(commands):
 
 # %% ../../nbs/985_jobs.commands.ipynb #985d0001
 def _survey_commands(commands):
-    "The commands `shares` and `subclasses`."
+    "The commands `shares`, `subclasses` and `map`."
     arg = add_command(commands, "shares", "estimate the share of frames with each class, from predictions and a "
                       "checked sample", [
         "survey.csv --strata dive --survey dives.csv --check 200 --out drawn",
@@ -257,6 +260,32 @@ def _survey_commands(commands):
     arg("--min-size", type=int, metavar="N", help="boxes of the smallest cluster (default: a 40th of them, 5 at least)")
     arg("--target", action="store", help="whose class it is, if the model has several targets")
     arg("--images", "--device")
+    arg = add_command(commands, "map", "count what floats once, and say how much of it is where: tables and maps", [
+        "boxes.csv voyage/ --camera camera.json --out map",
+        "debris-model/bundle voyage/ --camera camera.json --track way.gpx --width-m 40 --out map",
+        "found.csv voyage/ --camera camera.json --held-out f.csv,truth.csv,images.csv --size-breaks-m 0.5 --out map"])
+    arg("found", metavar="MODEL|BOXES", help="a trained model, a table of boxes, or boxes in any known format")
+    arg("items", metavar="IMAGES", help="a folder, glob, manifest or iFDO of images with time and position")
+    arg("--out", required=True, metavar="DIR", help="folder to make: boxes.csv, objects.csv, legs.csv, density.csv, "
+        "map.html, map.png, report.html, ...")
+    arg("--camera", required=True, metavar="FILE", help="JSON: width, height, fov_deg, height_m, tilt_deg")
+    arg("--track", metavar="FILE", help="positions, if images lack them: a .gpx, or a table of time, lat, lon")
+    arg("--zone", metavar="ZONE", help="time zone of the camera's clock where files name none, as UTC or +02:00")
+    arg("--clock-offset-s", type=float, metavar="SECONDS", help="that the camera's clock is ahead (default: found)")
+    arg("--images")
+    arg("--gap-s", type=float, metavar="SECONDS", default=600., help="a leg ends where nothing was recorded for longer")
+    arg("--width-m", type=float, metavar="METRES", help="the strip to one side (default: 95 %% of what was found)")
+    arg("--left-m", type=float, metavar="METRES", default=0., help="nearer things don't count")
+    arg("--sides", type=int, metavar="1|2", default=2, help="is the strip on one side of the way, or on both?")
+    arg("--size-breaks-m", type=as_names, metavar="A,B", help="limits between size classes, metres (default: none)")
+    arg("--min-score", type=float, metavar="SCORE", default=0., help="boxes with a lower score are left out")
+    arg("--max-gap-s", type=float, metavar="SECONDS", default=15., help="a thing that isn't found for longer is another")
+    arg("--held-out", type=as_names, metavar="FOUND,TRUTH,IMAGES", help="boxes found, true boxes with a column track, "
+        "and the manifest, of pictures that taught nothing: corrects for misses and false ones")
+    arg("--cell-km", type=float, metavar="KM", default=1., help="side of a cell of the map")
+    arg("--tow-width-m", type=float, metavar="METRES", default=20., help="width of a net, for what an hour brings")
+    arg("--tow-kn", type=float, metavar="KNOTS", default=2., help="its speed")
+    arg("--seed", "--device")
 
 # %% ../../nbs/985_jobs.commands.ipynb #985c0014
 _COMPARES = "any network of timm, or a trained model: RUN/bundle (default: tf_efficientnet_lite0 of the extra offline)"

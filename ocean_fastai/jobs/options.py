@@ -15,7 +15,7 @@ from ..core import SEED
 # %% ../../nbs/983_jobs.options.ipynb #1d6537ad
 COMMAND_GROUPS = {"first look": ("demo",), "data": ("synth", "audit", "group", "split", "convert"),
            "train": ("train", "compare"),
-           "use": ("predict", "embed", "localize", "subclasses", "pseudo-label", "export"),
+           "use": ("predict", "embed", "localize", "subclasses", "pseudo-label", "map", "export"),
            "judge": ("evaluate", "score", "calibrate", "robustness", "leaks", "shares")}
 
 class CommandHelp(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):

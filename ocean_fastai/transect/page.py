@@ -72,17 +72,17 @@ def _thumbnails(found, images, most):
 # %% ../../nbs/86_transect.page.ipynb #d8600008
 _COLORS = ("#ffffb2", "#fecc5c", "#fd8d3c", "#f03b20", "#bd0026")
 _STYLE = """<style>
-#fffffff0; padding:8px 12px; max-width:300px;
-.legend {position:absolute; left:10px; bottom:46px; z-index:800; background:
- font:13px/1.4 system-ui,sans-serif; border-radius:6px; box-shadow:0 1px 4px #0006; color:#1b2733}
-.legend h1 {font-size:15px; margin:0 0 4px} .legend summary {cursor:pointer; font-weight:600}
-.legend i {display:inline-block; width:14px; height:14px; border:1px solid #777; margin-right:6px; vertical-align:-2px}
-#fff; background:#332288; border-radius:50%; width:22px;
-.legend p {margin:6px 0 0} .next {font:700 13px system-ui; color:
- height:22px; line-height:22px; text-align:center} .leaflet-popup-content img {display:block; margin-bottom:4px}
+.legend {position:absolute; left:10px; bottom:46px; z-index:800; background:#fffffff0; padding:8px 12px;
+ max-width:300px; font:13px/1.4 system-ui,sans-serif; border-radius:6px; box-shadow:0 1px 4px #0006; color:#1b2733}
+.legend summary {cursor:pointer; font-weight:600; font-size:15px; margin-bottom:4px} .legend p {margin:6px 0 0}
+.legend i {display:inline-block; width:14px; height:14px; border:1px solid #777; margin-right:6px;
+ vertical-align:-2px}
+.next {font:700 13px system-ui; color:#fff; background:#332288; border-radius:50%; width:22px; height:22px;
+ line-height:22px; text-align:center}
+.leaflet-popup-content img {display:block; margin-bottom:4px}
 .leaflet-popup-content {font:13px/1.4 system-ui,sans-serif}
-@media (max-width:600px) {.legend {font-size:11px; max-width:58vw; padding:6px 8px} .legend h1 {font-size:12px}
- .leaflet-control-layers {font-size:11px} .leaflet-control-layers-expanded {padding:4px 6px}}
+@media (max-width:600px) {.legend {font-size:11px; max-width:58vw; padding:6px 8px} .legend summary {font-size:12px}
+ .leaflet-control-layers-expanded {font-size:11px; padding:4px 6px}}
 </style>"""
 
 def _number(value):
@@ -146,13 +146,13 @@ def _legend(title, limits, counts, result):
 # %% ../../nbs/86_transect.page.ipynb #d8600009
 def _layers(folium, tracks, found, cells, thumbs, limits, middle):
     "The layers of the map with their names."
-    def group(name, kind, features, style, point=None):
+    def group(name, features, style, point=None):
         layer = folium.FeatureGroup(name)
-        if not features: return layer.add_to(folium.FeatureGroup("")) and layer
         data = folium.GeoJson({"type": "FeatureCollection", "features": features}, style_function=style,
                               popup=folium.GeoJsonPopup(["text"], labels=False, max_width=240), marker=point)
-        return data.add_to(layer) and layer
-    def told(kind, text, keep=(), **tables):
+        data.add_to(layer)
+        return layer
+    def told(text, keep=(), **tables):
         out = geo_features(middle=middle, **tables)
         for f in out:
             p = f["properties"]
@@ -161,18 +161,18 @@ def _layers(folium, tracks, found, cells, thumbs, limits, middle):
     out = []
     def plain(p): return {k: np.nan if v is None else v for k,v in p.items()}
     if cells is not None and len(cells):
-        shapes = told("cell", lambda p: _cell_text(plain(p)), ["density"], cells=cells)
-        out.append(group("effort and density", "cell", shapes, lambda f: {"color": "#777777", "weight": 1,
+        shapes = told(lambda p: _cell_text(plain(p)), ["density"], cells=cells)
+        out.append(group("effort and density", shapes, lambda f: {"color": "#777777", "weight": 1,
             "fillColor": _color(f["properties"]["density"], limits), "fillOpacity": .75}))
     if tracks is not None and len(tracks.legs):
         thin = Transects(_thinned(tracks.frames), tracks.legs)
-        lines = told("leg", lambda p: _leg_text(plain(p)), tracks=thin)
-        out.append(group("legs", "leg", lines, lambda f: {"color": "#332288", "weight": 3}))
+        lines = told(lambda p: _leg_text(plain(p)), tracks=thin)
+        out.append(group("legs", lines, lambda f: {"color": "#332288", "weight": 3}))
     if found is not None and len(found):
         rows = found.assign(_row=np.arange(len(found)))
-        points = told("thing", lambda p: _thing_text(plain(p), thumbs.get(p["_row"])), found=rows)
+        points = told(lambda p: _thing_text(plain(p), thumbs.get(p["_row"])), found=rows)
         dot = folium.CircleMarker(radius=5, color="#882255", weight=1, fill=True, fill_color="#cc6677", fill_opacity=.9)
-        out.append(group("things", "thing", points, lambda f: {}, dot))
+        out.append(group("things", points, lambda f: {}, dot))
     return out
 
 def _where_next(folium, cells, middle, most=5):
