@@ -16,7 +16,8 @@ from ocean_fastai.pages import contact_sheet, html_page, save_page
 from ocean_fastai.synth.scene import draw_scene
 from ocean_fastai.synth.dataset import draw_dataset
 from ocean_fastai.synth.surface import draw_surface, make_weather
-from ocean_fastai.synth.voyage import draw_voyage, imperfect_boxes, plan_voyage, true_density
+from ocean_fastai.synth.voyage import imperfect_boxes, plan_voyage, true_density
+from ocean_fastai.synth.photos import draw_voyage
 from ocean_fastai.data.manifest import (check_manifest, classes_of, image_paths, label_matrix, load_manifest,
     save_manifest, target_columns)
 from ocean_fastai.data.sources import manifest_from_csv, manifest_from_folder

@@ -12,6 +12,7 @@ import argparse
 
 from .. import __version__
 from .options import CommandHelp, CommandParser, add_command, as_names, as_numbers
+from .survey_options import map_command
 
 # %% ../../nbs/985_jobs.commands.ipynb #9883ab72
 class _Out(argparse.Action):
@@ -260,32 +261,7 @@ def _survey_commands(commands):
     arg("--min-size", type=int, metavar="N", help="boxes of the smallest cluster (default: a 40th of them, 5 at least)")
     arg("--target", action="store", help="whose class it is, if the model has several targets")
     arg("--images", "--device")
-    arg = add_command(commands, "map", "count what floats once, and say how much of it is where: tables and maps", [
-        "boxes.csv voyage/ --camera camera.json --out map",
-        "debris-model/bundle voyage/ --camera camera.json --track way.gpx --width-m 40 --out map",
-        "found.csv voyage/ --camera camera.json --held-out f.csv,truth.csv,images.csv --size-breaks-m 0.5 --out map"])
-    arg("found", metavar="MODEL|BOXES", help="a trained model, a table of boxes, or boxes in any known format")
-    arg("items", metavar="IMAGES", help="a folder, glob, manifest or iFDO of images with time and position")
-    arg("--out", required=True, metavar="DIR", help="folder to make: boxes.csv, objects.csv, legs.csv, density.csv, "
-        "map.html, map.png, report.html, ...")
-    arg("--camera", required=True, metavar="FILE", help="JSON: width, height, fov_deg, height_m, tilt_deg")
-    arg("--track", metavar="FILE", help="positions, if images lack them: a .gpx, or a table of time, lat, lon")
-    arg("--zone", metavar="ZONE", help="time zone of the camera's clock where files name none, as UTC or +02:00")
-    arg("--clock-offset-s", type=float, metavar="SECONDS", help="that the camera's clock is ahead (default: found)")
-    arg("--images")
-    arg("--gap-s", type=float, metavar="SECONDS", default=600., help="a leg ends where nothing was recorded for longer")
-    arg("--width-m", type=float, metavar="METRES", help="the strip to one side (default: 95 %% of what was found)")
-    arg("--left-m", type=float, metavar="METRES", default=0., help="nearer things don't count")
-    arg("--sides", type=int, metavar="1|2", default=2, help="is the strip on one side of the way, or on both?")
-    arg("--size-breaks-m", type=as_names, metavar="A,B", help="limits between size classes, metres (default: none)")
-    arg("--min-score", type=float, metavar="SCORE", default=0., help="boxes with a lower score are left out")
-    arg("--max-gap-s", type=float, metavar="SECONDS", default=15., help="a thing that isn't found for longer is another")
-    arg("--held-out", type=as_names, metavar="FOUND,TRUTH,IMAGES", help="boxes found, true boxes with a column track, "
-        "and the manifest, of pictures that taught nothing: corrects for misses and false ones")
-    arg("--cell-km", type=float, metavar="KM", default=1., help="side of a cell of the map")
-    arg("--tow-width-m", type=float, metavar="METRES", default=20., help="width of a net, for what an hour brings")
-    arg("--tow-kn", type=float, metavar="KNOTS", default=2., help="its speed")
-    arg("--seed", "--device")
+    map_command(commands)
 
 # %% ../../nbs/985_jobs.commands.ipynb #985c0014
 _COMPARES = "any network of timm, or a trained model: RUN/bundle (default: tf_efficientnet_lite0 of the extra offline)"

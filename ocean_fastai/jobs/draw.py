@@ -30,7 +30,7 @@ from .data import check_range
 from .prediction import predict
 from .training import train
 from ..synth.dataset import draw_dataset
-from ..synth.voyage import draw_voyage
+from ..synth.photos import draw_voyage
 from ..train.models import offline_weights
 
 # %% ../../nbs/98_jobs.draw.ipynb #dafb82d0
@@ -50,8 +50,8 @@ def synth(
     file = Path(out)/"manifest.csv"
     if surface:
         df = draw_voyage(out, n, size, 6 if videos is None else videos, seed, progress=watched())
-        print(f"{len(df)} images of a voyage: {file}\nto map what its boxes show: ocean-fastai map {Path(out)/'boxes.csv'} "
-              f"{file} --camera {Path(out)/'camera.json'} --out map")
+        print(f"{len(df)} images of a voyage: {file}\nto map what its boxes show: ocean-fastai map "
+              f"{Path(out)/'boxes.csv'} {file} --camera {Path(out)/'camera.json'} --out map")
         return df
     df = draw_dataset(out, n, size, 20 if videos is None else videos, seed, progress=watched())
     print(f"{len(df)} images of {df['video'].nunique()} videos: {file}\nto train on them: ocean-fastai train {file} "

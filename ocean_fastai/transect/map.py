@@ -130,7 +130,8 @@ def geo_features(
         for r in cells.to_dict("records"):
             lat0,lat1,lon0,lon1 = (r[c] for c in corners)
             left = float(turned((lon0 + lon1)/2)) - (lon1 - lon0)/2
-            shape = _cell(lat0, lat1, lon0, lon1) if middle is None else _rings(lat0, lat1, [(left, left + lon1 - lon0)])
+            whole = [(left, left + lon1 - lon0)]
+            shape = _cell(lat0, lat1, lon0, lon1) if middle is None else _rings(lat0, lat1, whole)
             features.append(_feature("cell", shape, r, corners))
     if tracks is not None:
         for row in tracks.legs.to_dict("records"):
