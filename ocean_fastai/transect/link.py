@@ -40,7 +40,7 @@ def _on_water(rows, t, gate, drift_m_s, max_gap_s, looks=None, unlike=1.):
     x,y = offset_m(rows["lat"].iloc[0], rows["lon"].iloc[0], rows["lat"].to_numpy(float), rows["lon"].to_numpy(float))
     sd = np.nan_to_num(rows["range_m_sd"].to_numpy(float) if "range_m_sd" in rows else np.zeros(len(rows))) + .5
     size = rows["size_m"].to_numpy(float) if "size_m" in rows else np.full(len(rows), np.nan)
-    label,out,live,n = cell_texts(rows["label"]).to_numpy(object) if "label" in rows else np.full(len(rows), ""),[],[],0
+    label,live,n = cell_texts(rows["label"]).to_numpy(object) if "label" in rows else np.full(len(rows), ""),[],0
     out = np.full(len(rows), -1)
     for now in np.unique(t):
         new = np.flatnonzero(t == now)
@@ -170,10 +170,12 @@ def held_out_objects(
         which[rows[hit]] = there["track"].to_numpy(object)[true[best[hit]]]
     placed = there[there["leg"].notna() & there["range_m"].notna()]
     true = placed.iloc[placed["range_m"].to_numpy().argsort(kind="stable")].drop_duplicates("track")
-    mine = one_each(linked.assign(hit=which != ""))
-    right = linked["object"][which != ""].unique()
-    false = mine[~mine["object"].isin(right) & mine["leg"].notna()]
+    hits = linked.assign(track=which)[(which != "") & linked["object"].notna().to_numpy()]
+    owner = hits.groupby("object")["track"].agg(lambda names: names.value_counts().index[0])
+    mine = one_each(linked)
+    again = mine["object"].map(owner)
+    false = mine[(again.isna() | again.duplicated()) & mine["leg"].notna()]
     columns = ["across_m", "size_m", "leg"]
-    out = pd.concat([true[columns].assign(true=True, found=true["track"].isin(which).to_numpy()),
+    out = pd.concat([true[columns].assign(true=True, found=true["track"].isin(owner).to_numpy()),
                      false[columns].assign(true=False, found=True)], ignore_index=True)
     return out.rename(columns={"leg": "group"})
