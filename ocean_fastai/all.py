@@ -15,6 +15,9 @@ from ocean_fastai.tables import read_table
 from ocean_fastai.pages import contact_sheet, html_page, save_page
 from ocean_fastai.synth.scene import draw_scene
 from ocean_fastai.synth.dataset import draw_dataset
+from ocean_fastai.synth.surface import draw_surface, make_weather
+from ocean_fastai.synth.voyage import imperfect_boxes, plan_voyage, true_density
+from ocean_fastai.synth.photos import draw_voyage
 from ocean_fastai.data.manifest import (check_manifest, classes_of, image_paths, label_matrix, load_manifest,
     save_manifest, target_columns)
 from ocean_fastai.data.sources import manifest_from_csv, manifest_from_folder
@@ -105,8 +108,9 @@ from ocean_fastai.transect.observers import two_observers
 from ocean_fastai.transect.rates import held_out_rates
 from ocean_fastai.transect.density import density, plot_density
 from ocean_fastai.transect.distance import write_distance_tables
-from ocean_fastai.transect.link import link_objects, one_each
+from ocean_fastai.transect.link import held_out_objects, link_objects, one_each
 from ocean_fastai.transect.map import grid_density, map_report, plot_map, write_geojson
+from ocean_fastai.transect.page import density_map, write_geopackage
 
 _OLD_NAMES = {"SEED": "core:SEED", "VOCABS": "core:STANDARD_CLASSES", "class_colours": "core:class_colors",
     "recipes": "data.augment:aug_recipes", "formats": "formats.base:known_formats",

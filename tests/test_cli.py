@@ -252,3 +252,16 @@ def test_leaks_tells_the_price(drawn, home):
     assert "exists already" in refused("leaks", home/"torn.csv", "--target", "floor", "--out", home/"leaks")
     assert "no such column" in refused("leaks", home/"torn.csv", "--target", "floor", "--groups", "cruise", *net, "--out", home/"leaks2")
     assert not (home/"leaks2").exists()
+
+def test_a_voyage_to_a_map(home):
+    pytest.importorskip("folium", reason="the extra geo isn't installed")
+    pytest.importorskip("geopandas", reason="the extra geo isn't installed")
+    drawn = home/"voyage"
+    ok("synth", drawn, "--surface", "--n", "6", "--videos", "2", "--size", "160x90", "--seed", "1")
+    assert "another drawn voyage" in refused("synth", drawn, "--surface", "--n", "7", "--videos", "2", "--size", "160x90", "--resume")
+    out,err = ok("map", drawn/"boxes.csv", drawn/"images", "--camera", drawn/"camera.json", "--width-m", "60", "--out", home/"map")
+    assert "on a square kilometre" in out and "Nothing was corrected" in err
+    made = {p.name for p in (home/"map").iterdir()}
+    assert {"boxes.csv", "objects.csv", "legs.csv", "density.csv", "map.html", "map.png", "report.html", "map.geojson", "map.gpkg", "distance"} <= made
+    assert "--camera" in refused("map", drawn/"boxes.csv", drawn/"images", "--out", home/"again")
+    assert "can't be read as JSON" in refused("map", drawn/"boxes.csv", drawn/"images", "--camera", drawn/"boxes.csv", "--out", home/"again")

@@ -18,8 +18,8 @@ from nbclient import NotebookClient
 from PIL import Image
 
 root = Path(__file__).resolve().parent.parent
-TUTORIALS = ("seafloor", "elements", "two_heads", "localization", "litter", "honest_splits", "robustness", "survey",
-             "subclasses", "annotation")
+TUTORIALS = ("first_model", "seafloor", "elements", "two_heads", "localization", "litter", "honest_splits", "robustness",
+             "survey", "subclasses", "annotation", "transects")
 GIVEN = {"litter": "images/litter"} # What a reader downloads first
 MAX_PNG = 100_000 # Characters; a larger picture is kept as JPEG
 

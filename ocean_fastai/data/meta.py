@@ -87,6 +87,7 @@ def _of_file(path):
     if xmp:
         try: out |= _xmp(xmp if isinstance(xmp, bytes) else xmp.encode(), path)
         except ManifestError as e: out["problem"] = f"XMP: {e}"
+    if "heading_deg" in out: out["heading_deg"] %= 360 # Drones count from -180 to 180
     return out
 
 def time_seconds(

@@ -13,7 +13,8 @@ _MODULES = {"split": "data", "convert": "data",
             "pseudo_label": "annotate", "preannotate": "annotate",
             "synth": "draw", "demo": "draw",
             "label_issues": "quality", "agreement": "quality", "consensus": "quality",
-            "review": "panel"}
+            "review": "panel",
+            "map": "transects"}
 __all__ = list(_MODULES)
 
 def __getattr__(name):

@@ -29,7 +29,7 @@ from ..core import OceanError, atomic_path, printable
 
 # %% ../../nbs/90_jobs.base.ipynb #4076b472
 _PACKAGES = ("torch", "fastai", "timm", "albumentations", "numpy", "pandas", "pillow", "scikit-learn")
-_PLACES = ("data", "bundle", "items", "manifest", "boxes", "truth", "source", "to")  # Options known by their place
+_PLACES = ("data", "bundle", "found", "items", "manifest", "boxes", "truth", "source", "to") # Known by their place
 _REPEATED = ("target", "arch")  # Options given once for each of a list's items
 _TIMES = ("size", "tiles")  # Options of two numbers, joined by an x
 

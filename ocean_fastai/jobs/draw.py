@@ -30,23 +30,30 @@ from .data import check_range
 from .prediction import predict
 from .training import train
 from ..synth.dataset import draw_dataset
+from ..synth.photos import draw_voyage
 from ..train.models import offline_weights
 
 # %% ../../nbs/98_jobs.draw.ipynb #dafb82d0
 def synth(
     out, # Folder to make
     n:int=200, # Images
-    size:str|tuple="512x288", # Of an image: "WIDTHxHEIGHT" or (width, height), pixels
-    videos:int=20, # Videos that the images are frames of
+    size:str|tuple|None=None, # Of an image: "WIDTHxHEIGHT" or (width, height), pixels; 512x288, at the surface 640x360
+    videos:int|None=None, # Videos that the images are frames of, 20; at the surface legs, 6
     seed:int=0, # The same seed draws the same data set
     resume:bool=False, # Go on with a data set that was begun before
+    surface:bool=False, # A ship's voyage on the sea in place of sea-floor videos
 )->pd.DataFrame: # The manifest
-    "Draw a labelled data set of sea-floor videos. Raises `OceanError` for bad input or a folder that is taken."
-    size = parse_size(size)
+    "Draw a labelled data set. Raises `OceanError` for bad input or a folder that is taken."
+    size = parse_size(size or ("640x360" if surface else "512x288"))
     check_range(seed, size)
     if not resume: check_free(out, "choose another folder, or add --resume to finish a data set that was begun there")
-    df = draw_dataset(out, n, size, videos, seed, progress=watched())
     file = Path(out)/"manifest.csv"
+    if surface:
+        df = draw_voyage(out, n, size, 6 if videos is None else videos, seed, progress=watched())
+        print(f"{len(df)} images of a voyage: {file}\nto map what its boxes show: ocean-fastai map "
+              f"{Path(out)/'boxes.csv'} {file} --camera {Path(out)/'camera.json'} --out map")
+        return df
+    df = draw_dataset(out, n, size, 20 if videos is None else videos, seed, progress=watched())
     print(f"{len(df)} images of {df['video'].nunique()} videos: {file}\nto train on them: ocean-fastai train {file} "
           f"--target floor --out floor-model")
     return df
