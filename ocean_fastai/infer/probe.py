@@ -25,6 +25,7 @@ from torch import nn
 import ocean_fastai.infer.predict # `Bundle.predict`
 from ..core import SEED, BundleError, ManifestError, OceanError
 from ..data.manifest import classes_of, is_multilabel, label_matrix, split_parts
+from ..data.people import people_labels
 from ..data.splits import group_column, group_numbers
 from .bundle import Bundle
 from .domain import Domain, fit_domain
@@ -130,6 +131,7 @@ def fit_probe(
     folds:int=5, # Parts of the cross-validation
     seed:int=SEED, # For the folds
     progress:bool=False, # Show a progress bar?
+    machine_labels:bool=False, # Learn from labels too that a model gave (`<target>_source` says pseudo)?
 )->Probe: # With `predict`, `oof` and `figures`
     "A classifier on embeddings. Raises `ManifestError` for a class of one image, `OceanError` for one group alone."
     start,about = time.perf_counter(),embeddings.attrs.get("body")
@@ -138,7 +140,7 @@ def fit_probe(
     if classes is not None and not isinstance(classes, dict):
         if len(names) > 1: raise OceanError("fit_probe: a list of classes is for one target; give {target: classes}")
         classes = {names[0]: classes}
-    X,rows = _training_rows(embeddings, df)
+    X,rows = _training_rows(embeddings, people_labels(df, names, machine_labels))
     targets = {t: classes_of(rows, t, (classes or {}).get(t)) for t in names}
     multi = [t for t in names if (is_multilabel(rows[t]) if multilabel is None else t in multilabel)]
     labels = {t: label_matrix(rows, t, cs) for t,cs in targets.items()}

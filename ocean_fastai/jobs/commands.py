@@ -13,6 +13,7 @@ import argparse
 from .. import __version__
 from .annotation_commands import annotation_commands
 from .options import CommandHelp, CommandParser, add_command, as_names, as_numbers
+from .survey_options import map_command
 
 # %% ../../nbs/985_jobs.commands.ipynb #9883ab72
 class _Out(argparse.Action):
@@ -26,12 +27,15 @@ def _data_commands(commands):
     arg = add_command(commands, "demo", "the whole way on synthetic data in minutes, to a page", ["",
                                                                       "--out /tmp/demo"])
     arg("--out", default="ocean-demo", metavar="DIR", help="folder to make")
-    arg = add_command(commands, "synth", "draw a labelled data set of sea-floor videos",
-                   ["scenes", "scenes --n 1000 --videos 100 --size 1024x576"])
+    arg = add_command(commands, "synth", "draw a labelled data set of sea-floor videos, or a voyage on the sea", [
+        "scenes", "scenes --n 1000 --videos 100 --size 1024x576", "voyage --surface --n 300"])
     arg("out", metavar="OUT", help="folder to make")
     arg("--n", type=int, metavar="N", default=200, help="images")
-    arg("--size", default="512x288", help="of an image: WIDTHxHEIGHT in pixels")
-    arg("--videos", type=int, metavar="N", default=20, help="videos that the images are frames of")
+    arg("--surface", action="store_true", help="a ship's voyage: the sea's surface with debris of a known density")
+    arg("--size", default=argparse.SUPPRESS, help="of an image: WIDTHxHEIGHT in pixels (default: 512x288, at the "
+        "surface 640x360)")
+    arg("--videos", type=int, metavar="N", help="videos that the images are frames of, at the surface legs (default: "
+        "20, at the surface 6)")
     arg("--seed", default=0)
     arg("--resume")
     arg = add_command(commands, "split", "share out images to training, validation and test, videos whole, in a "
@@ -216,7 +220,7 @@ def _judge_commands(commands):
 
 # %% ../../nbs/985_jobs.commands.ipynb #985d0001
 def _survey_commands(commands):
-    "The commands `shares` and `subclasses`."
+    "The commands `shares`, `subclasses` and `map`."
     arg = add_command(commands, "shares", "estimate the share of frames with each class, from predictions and a "
                       "checked sample", [
         "survey.csv --strata dive --survey dives.csv --check 200 --out drawn",
@@ -253,6 +257,7 @@ def _survey_commands(commands):
     arg("--min-size", type=int, metavar="N", help="boxes of the smallest cluster (default: a 40th of them, 5 at least)")
     arg("--target", action="store", help="whose class it is, if the model has several targets")
     arg("--images", "--device")
+    map_command(commands)
 
 # %% ../../nbs/985_jobs.commands.ipynb #985c0014
 _COMPARES = "any network of timm, or a trained model: RUN/bundle (default: tf_efficientnet_lite0 of the extra offline)"
@@ -292,6 +297,69 @@ def _embedding_options(arg):
     arg("--size", default=argparse.SUPPRESS, help="of the network's input: a number or WIDTHxHEIGHT (default: its own)")
     arg("--crop", "--bs", "--num-workers", "--device")
 
+# %% ../../nbs/985_jobs.commands.ipynb #985d0009
+def _review_command(commands):
+    "The command `review`."
+    arg = add_command(commands, "review", "look through labels in a browser, and put what people decided into a table", [
+        "labels.csv --target floor --scores issues/label_issues.csv --out floor-review",
+        "labels.csv --target floor --decisions ana.csv ben.csv --out floor-reviewed",
+        "debris/annotations.json --out boxes-review"])
+    arg("data")
+    arg("--out", required=True, metavar="DIR", help="folder to make: index.html with its pictures; with --decisions "
+        "manifest.csv or boxes.csv, decisions.csv, conflicts.csv")
+    arg("--target", action="store", help="column whose labels are reviewed (default: the only one; of COCO or with "
+        "--boxes the boxes)")
+    arg("--decisions", nargs="+", metavar="FILE", help="what the page saved, one file a person or several: write the "
+        "table with the decisions in it")
+    arg("--boxes", metavar="FILE", help="boxes to review (.csv, .parquet, COCO); with --target they are drawn")
+    arg("--scores", metavar="TABLE", help="path, score and perhaps suggestion, such as label_issues.csv: lowest first")
+    arg("--embeddings", metavar="FILE", help="what embed wrote: outliers first, and order by likeness")
+    arg("--annotator", metavar="NAME", default="", help="who will decide (default: the page asks)")
+    arg("--classes", help="labels to choose from, in the order of their keys (default: those that there are)")
+    arg("--rejected", metavar="drop|mark", default="drop", help="with --decisions, leave out what was rejected, or "
+        "keep it without a label")
+    arg("--conflicts", metavar="leave|latest", default="leave", help="with --decisions, where people differ keep the "
+        "old label, or take the latest")
+    arg("--images", "--num-workers")
+
+# %% ../../nbs/985_jobs.commands.ipynb #985c0021
+def _quality_commands(commands):
+    "The commands `label-issues`, `agreement` and `consensus`."
+    arg = add_command(commands, "label-issues", "rank labels by how likely they are wrong, with a page to look through", [
+        "labels.csv --target floor --out issues",
+        "plocan/floor --arch mobilenetv2_100 --weights mobilenetv2.safetensors --out issues"])
+    arg("data")
+    arg("--out", required=True, metavar="DIR", help="folder to make: label_issues.csv, report.html, run.json")
+    arg("--target", "--classes", "--images")
+    arg("--groups", help="what is kept together while labels are judged: a column, none for single images, or auto: the "
+        "columns group or video, else look-alike groups")
+    _embedding_options(arg)
+    arg = add_command(commands, "agreement", "say how far several people's labels or boxes agree", [
+        "ann.csv bo.csv --target floor --out agreement", "kili-export.json --out agreement"])
+    arg("tables", metavar="TABLE", nargs="+", help=_PEOPLE)
+    arg("--out", required=True, metavar="DIR", help="folder to make: report.html, labels.csv, shares.csv, boxes.csv, "
+        "counts.csv")
+    _people_options(arg)
+    arg("--groups")
+    arg = add_command(commands, "consensus", "make one answer out of several people's, and say how good each is", [
+        "ann.csv bo.csv cy.csv --target floor --out settled", "boxes.csv --known controls.csv --out settled"])
+    arg("tables", metavar="TABLE", nargs="+", help=_PEOPLE)
+    arg("--out", required=True, metavar="DIR", help="folder to make: labels.csv, annotators.csv, boxes.csv, "
+        "box_annotators.csv")
+    arg("--method", default="dawid-skene", metavar="dawid-skene|majority|crowdlab", help="weigh people by their skill, "
+        "count votes, or weigh people with a classifier, whose --predictions it needs")
+    arg("--known", metavar="TABLE", help="answers that are sure, labels or boxes, such as those of control images")
+    arg("--predictions", metavar="TABLE", help="out-of-fold predictions of a classifier, for crowdlab")
+    _people_options(arg)
+
+_PEOPLE = ("what people said: tables of path, label, annotator (boxes: x0, y0, x1, y1), one manifest a person, or "
+           "annotation files of any known format")
+
+def _people_options(arg):
+    "Options of reading what several people said."
+    arg("--target", "--images")
+    arg("--iou", type=float, metavar="SHARE", default=.5, help="overlap from which two boxes mean one thing")
+
 # %% ../../nbs/985_jobs.commands.ipynb #00254318
 _FIRST = ("demo", "train plocan/floor --out floor-model", "predict floor-model/bundle survey/ --out survey.csv")
 _EPILOG = ("first steps:\n" + "\n".join(f"  ocean-fastai {o}" for o in _FIRST)
@@ -307,5 +375,5 @@ def parser(
     out.add_argument("--version", action="version", version=f"ocean-fastai {__version__}")
     commands = out.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
     for add in (_data_commands, _train_command, _compare_command, _use_commands, _judge_commands, _group_commands,
-                _survey_commands): add(commands)
+                _survey_commands, _quality_commands, _review_command): add(commands)
     return out

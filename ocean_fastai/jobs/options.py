@@ -15,8 +15,9 @@ from ..core import SEED
 # %% ../../nbs/983_jobs.options.ipynb #1d6537ad
 COMMAND_GROUPS = {"first look": ("demo",), "data": ("synth", "audit", "group", "split", "convert"),
            "train": ("train", "compare"),
-           "use": ("predict", "embed", "localize", "subclasses", "pseudo-label",
-                   "preannotate", "export"),
+           "use": ("predict", "embed", "localize", "subclasses", "map", "export"),
+           "label": ("preannotate", "review", "label-issues", "agreement", "consensus",
+                     "pseudo-label"),
            "judge": ("evaluate", "score", "calibrate", "robustness", "leaks", "shares")}
 
 class CommandHelp(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
