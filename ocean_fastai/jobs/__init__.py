@@ -7,7 +7,7 @@ _MODULES = {"split": "data", "convert": "data", "train": "training", "predict": 
             "calibrate": "judge", "robustness": "corruptions",
             "audit": "checks", "group": "checks", "leaks": "checks",
             "shares": "survey", "subclasses": "survey", "localize": "find",
-            "pseudo_label": "annotate", "synth": "draw", "demo": "draw"}
+            "pseudo_label": "annotate", "train_boxes": "detector", "synth": "draw", "demo": "draw"}
 __all__ = list(_MODULES)
 
 def __getattr__(name):
