@@ -130,7 +130,7 @@ def detect(
     bs:int=8, # Images a batch; with tiles one at a time
     num_workers:int|None=None, # Threads that read images; by default one a processor, at most 8
     progress:bool=True, # Show a bar?
-)->pd.DataFrame: # Boxes with `peak_x`, `peak_y` (their middles); `attrs`: classes, min_scores, left_out (counts), errors
+)->pd.DataFrame: # Boxes with `peak_x`, `peak_y` (their middles); `attrs`: classes, min_scores, left_out, errors
     "The boxes of a detector, in pixels of the image as seen. Raises `OceanError` for what it can't take."
     if not is_detector(bundle):
         raise BundleError("this model is a classifier, and a detector is wanted: localize makes boxes of a "
@@ -138,7 +138,8 @@ def detect(
     target,names = next(iter(bundle.targets.items()))
     wanted = names if classes is None else listify(classes)
     if odd := [c for c in wanted if c not in names]:
-        raise OceanError(f"classes: no class {', '.join(map(str, odd))}; the classes of {target} are {', '.join(names)}")
+        raise OceanError(f"classes: no class {', '.join(map(str, odd))}; the classes of {target} are "
+                         f"{', '.join(names)}")
     known = least_scores(target, names, min_score, bundle.thresholds.get(target, {}))
     least = {c: known[c] for c in names if c in wanted}
     df,rows,errors,left_out = list_items(items),[],[],dict.fromkeys(("overlay", "nms", "min_score"), 0)

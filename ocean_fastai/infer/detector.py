@@ -50,7 +50,8 @@ def fit_min_scores(
     return out
 
 # %% ../../nbs/465_infer.detector.ipynb #46500008
-_ABOUT = ("A detector: FCOS (Tian et al. 2019) on a `{arch}` body, with a pyramid of {channels} channels. `localize` gives its boxes "
+_ABOUT = ("A detector: FCOS (Tian et al. 2019) on a `{arch}` body, with a pyramid of {channels} channels. `localize` "
+          "gives its boxes "
           "of {classes}, `predict` of each class the score of the surest box in the image, which is no more than that. "
           "By default a box counts from a score of {least}; {chosen}.{tiles}")
 _CHOSEN = ("chosen where F1 was best on the validation images, which are therefore a little too kind to it")
@@ -120,7 +121,8 @@ def train_detector(
     cbs:list|None=None, # More fastai callbacks
 )->Bundle: # `localize` gives its boxes, `predict` image-level scores; its `history` is a row an epoch
     "Train a detector and choose its least scores on the validation part. Raises `OceanError` for what can't teach."
-    if epochs < 1 or not lr > 0: raise OceanError(f"epochs={epochs}, lr={lr}: give at least one epoch, and a rate above 0")
+    if epochs < 1 or not lr > 0:
+        raise OceanError(f"epochs={epochs}, lr={lr}: give at least one epoch, and a rate above 0")
     if "split" not in df: df = split_frames(df, valid, groups=groups, seed=seed)
     images,own = boxes_to_learn(df, boxes, classes, target, machine, outside)
     if progress: print("\n".join(images.attrs["notes"]))
@@ -129,13 +131,14 @@ def train_detector(
     learn = detector_learner(dls, arch, weights, network, channels, convs, seed, args, cbs)
     with nullcontext() if progress else learn.no_logging(),nullcontext() if progress else learn.no_bar():
         learn.fit_one_cycle(epochs, slice(lr/10, lr), pct_start=.15)
-    history = pd.DataFrame(learn.recorder.values, columns=["train_loss", "valid_loss"]).rename_axis("epoch").reset_index()
+    history = pd.DataFrame(learn.recorder.values, columns=["train_loss",
+                                                           "valid_loss"]).rename_axis("epoch").reset_index()
     if not np.isfinite(history[["train_loss"]].to_numpy()).all():
         raise OceanError(f"the loss is no number any more; train with a lower rate than lr={lr}")
     judged = images[images["split"] == "valid"].reset_index(drop=True)
     judged.attrs = df.attrs
     first = detector_bundle(learn)
-    least = fit_min_scores(first, judged, own[own["path"].isin(set(judged["path"].astype(str)))], progress=progress)
+    least = fit_min_scores(first, judged, own[own["path"].isin(set(judged["path"].astype(str)))], progress=False)
     bundle = detector_bundle(learn, least)
     bundle.history = history
     return bundle

@@ -58,8 +58,10 @@ def read_boxed(
     return df,read_annotations(boxes, images=images)[1],target
 
 # %% ../../nbs/935_jobs.detector.ipynb #93500008
-_AP = ("Average precision as COCO counts it, of all boxes down to the least sure, with an overlap of 0.3 and of 0.5. {interval}.")
-_ABOUT = {"valid": "The validation images. They trained nothing and chose no epoch, but they chose the least score of each class, so what "
+_AP = ("Average precision as COCO counts it, of all boxes down to the least sure, with an overlap of 0.3 and of 0.5. "
+       "{interval}.")
+_ABOUT = {"valid": "The validation images. They trained nothing and chose no epoch, but they chose the least score "
+          "of each class, so what "
                    "is counted at that score (recall, precision, F1) is a little too good; average precision is not.",
           "test": "The test images, which neither trained nor chose anything."}
 
@@ -79,10 +81,13 @@ def _judged(run, bundle, df, boxes, part, groups):
     table.to_csv(run/f"{before}ap.csv", index=False)
     points = pd.DataFrame(next(iter(bundle.thresholds.items()))[1].items(), columns=["class", "least score"])
     extra = [("Average precision", _AP.format(interval=table.attrs["interval"].capitalize()), table.round(3)),
-             ("From which score a box counts", "Chosen on the validation images, at the best F1; the pictures show these "
+             ("From which score a box counts", "Chosen on the validation images, at the best F1; the pictures show "
+              "these "
               "boxes.", points)]
-    if part == "valid": extra.append(("Training", "", [figure_of(plot_history(bundle.history)), bundle.history.round(4)]))
-    boxes_report(shown, true, rows, run/f"{before}report.html", f"Detector: {'validation' if part == 'valid' else part}",
+    if part == "valid":
+        extra.append(("Training", "", [figure_of(plot_history(bundle.history)), bundle.history.round(4)]))
+    boxes_report(shown, true, rows, run/f"{before}report.html",
+                 f"Detector: {'validation' if part == 'valid' else part}",
                  _ABOUT[part], groups, extra=extra)
     return {"what": _ABOUT[part], "images": len(rows), "interval": table.attrs["interval"],
             "ap": table.to_dict("records"), "least_scores": next(iter(bundle.thresholds.values()))}
@@ -144,16 +149,15 @@ def train_boxes(
     df,own,target = read_boxed(data, boxes, named[0] if named else None, images)
     with writing(run),bars(),begun(run, note):
         df = split_frames(df, valid, test, groups=groups, seed=seed)
+        bundle = train_detector(df, own, target=target, init=init, outside="clip", cache=run/"cache", **made)
         kept,own = boxes_to_learn(df, own, made["classes"], target, machine, "clip")
-        for line in kept.attrs["notes"]: print(line)
-        bundle = train_detector(kept, own, target=target, init=init, cache=run/"cache", progress=watched(),
-                                **made | {"machine": True})
     shutil.rmtree(run/"cache", ignore_errors=True)
     save_split(df, run/"split.csv", [target] if target else [])
     bundle.history.to_csv(run/"history.csv", index=False)
     figures = {part: _judged(run, bundle, kept, own, part, groups) for part in ("valid", "test")}
     figures = {part: f for part,f in figures.items() if f}
-    said = {f"validation: mean AP{round(100*r['iou'])}": r["ap"] for r in figures["valid"]["ap"] if r["class"] == MEAN_ROW}
+    said = {f"validation: mean AP{round(100*r['iou'])}": r["ap"] for r in figures["valid"]["ap"]
+            if r["class"] == MEAN_ROW}
     save_bundle(bundle, run/"bundle", figures=said)
     save_json(run/"metrics.json", _plain(figures))
     save_note(run, note, status="finished", finished=now())

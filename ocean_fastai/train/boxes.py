@@ -64,7 +64,8 @@ def boxes_to_learn(
     kept = ~said | (machine & (boxes["path"].map(part) == "train").to_numpy())
     lost,boxes = set(boxes["path"][~kept]),boxes.assign(weight=weight)[kept].reset_index(drop=True)
     if boxes.empty:
-        raise BoxError(f"all {len(said)} boxes are a model's, which no person has looked at (status machine, or a score "
+        raise BoxError(f"all {len(said)} boxes are a model's, which no person has looked at (status machine, or a "
+                       "score "
                        "alone); review them, or learn from them with machine=True (--machine)")
     if bare := [c for c in classes if c not in set(boxes["label"])]:
         raise BoxError(f"only boxes of a model, or in parts where they don't count, are of {few(bare)}; review some, "
@@ -73,7 +74,8 @@ def boxes_to_learn(
     if n := int((~kept).sum()):
         why = "outside the training part" if machine else "which no person has looked at; machine=True takes them"
         notes.insert(0, f"{n} of {len(said)} boxes are a model's, {why}, and are left out.")
-    boxes.attrs = {"classes": classes, "notes": notes} | ({"folder": df.attrs["folder"]} if "folder" in df.attrs else {})
+    boxes.attrs = {"classes": classes, "notes": notes} | ({"folder": df.attrs["folder"]}
+                                                          if "folder" in df.attrs else {})
     rows.attrs = df.attrs | {"notes": notes}
     return rows,boxes[boxes["path"].isin(set(rows["path"].astype(str)))].reset_index(drop=True)
 
@@ -193,7 +195,8 @@ def box_loaders(
     if cache is not None: df = cache_images(df, cache, geometry, progress=False)
     if cache is not None and df["error"].notna().any():
         bad = df[df["error"].notna()]
-        raise OceanError(f"{len(bad)} of {len(df)} images can't be read: {few(bad['path'].astype(str) + ': ' + bad['error'])}; "
+        raise OceanError(f"{len(bad)} of {len(df)} images can't be read: "
+                         f"{few(bad['path'].astype(str) + ': ' + bad['error'])}; "
                          "replace them, or take them out of the manifest")
     def made(name, augs):
         rows = df[part == name]
