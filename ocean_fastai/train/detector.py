@@ -57,6 +57,7 @@ class WeightedHead(FCOSHead):
         norm = partial(nn.GroupNorm, 8) # More channels a group than FCOS's, for maps of one cell
         self.classification_head = FCOSClassificationHead(channels, 1, n_classes, convs, norm_layer=norm)
         self.regression_head = FCOSRegressionHead(channels, 1, convs, norm_layer=norm)
+        nn.init.ones_(self.regression_head.bbox_reg.bias) # So that every cell begins with a box, of two cells a side
 
     def compute_loss(self, targets, head_outputs, anchors, matched_idxs):
         per_image = zip(targets, *(head_outputs[k] for k in ("cls_logits", "bbox_regression", "bbox_ctrness")),
