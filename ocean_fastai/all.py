@@ -55,6 +55,7 @@ from ocean_fastai.infer.domain import fit_domain, learner_domain
 from ocean_fastai.infer.items import list_items
 from ocean_fastai.infer.predict import load_predictions, predict_table
 from ocean_fastai.infer.corrupted import corrupted_predictions
+from ocean_fastai.infer.detector import train_detector
 from ocean_fastai.infer.embed import embed
 from ocean_fastai.infer.probe import fit_probe
 from ocean_fastai.infer.hub import push_bundle
@@ -67,6 +68,7 @@ from ocean_fastai.explain.subclasses import (name_subclasses, plot_subclasses, s
 from ocean_fastai.evaluate.scores import classification_scores, confusion, summary_dict
 from ocean_fastai.evaluate.wsol import center_boxes, max_box_acc, max_box_acc_v2, pointing_game
 from ocean_fastai.evaluate.boxes import boxes_report, match_boxes, wsol_scores
+from ocean_fastai.evaluate.detection import ap_scores
 from ocean_fastai.evaluate.pxap import pxap
 from ocean_fastai.evaluate.report import plot_confusion, plot_history, scores_report, show_examples
 from ocean_fastai.evaluate.calibration import (abstain_threshold, apply_temperature, calibrate, calibration_table,

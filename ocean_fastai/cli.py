@@ -23,6 +23,21 @@ def _job(command):
     from ocean_fastai import jobs
     return getattr(jobs, command.replace("-", "_"))
 
+_FOREIGN = {"classify": ("boxes", "tiles", "epochs", "machine"),
+            "detect": ("recipe", "head_epochs", "body_epochs", "weighted", "balance", "precision", "thresholds", "refit",
+                       "resume")}
+_USUAL = {"recipe": "finetune", "head_epochs": 8, "body_epochs": 4, "thresholds": "half"} # Of `train`, unless given
+
+def _of_task(command, args):
+    "`train --task detect` is a job of its own, with other options. Raises `OceanError` for one of the other task."
+    if command != "train": return command,args
+    task = args.pop("task", "classify")
+    if task not in _FOREIGN: raise OceanError(f"--task {task}: choose classify or detect")
+    if odd := [k for k in _FOREIGN[task] if k in args and args[k] != _USUAL.get(k)]:
+        named = ", ".join("--" + k.replace("_", "-") for k in odd)
+        raise OceanError(f"{named}: no option of --task {task}; leave it out")
+    return {"detect": "train_boxes"}.get(task, command),{k: v for k,v in args.items() if k not in _FOREIGN[task]}
+
 # %% ../nbs/99_cli.ipynb #b5e2b324
 def _line(
     e:Exception, # What went wrong
@@ -73,7 +88,8 @@ def main(
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning)  # of other libraries: a user could change nothing
             warnings.showwarning = _warner(name)
-            _job(command)(**args)
+            job,args = _of_task(command, args)
+            _job(job)(**args)
     except KeyboardInterrupt:
         go_on = "; the same command with --resume goes on"*(command in _RESUMED)
         print(f"\n{name}: interrupted{go_on}", file=sys.stderr)

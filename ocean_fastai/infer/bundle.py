@@ -177,6 +177,7 @@ class Bundle:
         sums = self.config.get("checksums") or {}
         known = {k: self.config.get(k) for k in keys} | ({"prior": self.prior} if self.prior else {})
         if DOMAIN in sums: known["domain"] = sums[DOMAIN]
+        if "detector" in self.config: known["detector"] = self.config["detector"]
         return content_hash({"weights": sums.get(WEIGHTS), **known})
 
     def __repr__(self):
@@ -269,6 +270,9 @@ def load_bundle(
             model = blocks_network(model, config["num_classes"], head["layers"], head["pool"])
     except (RuntimeError, TypeError, ValueError, AssertionError, NotImplementedError, KeyError, AttributeError) as e:
         raise BundleError(f"{folder/CONFIG}: timm can't make this {config['architecture']} ({e})") from e
+    if "detector" in config:
+        from ocean_fastai.train.detector import bundled_detector               # torchvision's, for detectors alone
+        model = bundled_detector(model, config["num_classes"], config["detector"], folder/CONFIG)
     own = model.state_dict()
     wrong = {"missing": own.keys() - state.keys(), "unknown": state.keys() - own.keys(),
              "of another shape": {k for k in own.keys() & state.keys() if own[k].shape != state[k].shape}}

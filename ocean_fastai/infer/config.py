@@ -20,7 +20,8 @@ from .. import __version__
 from ..core import BundleError, OceanError, few
 from ..data.manifest import image_paths, label_matrix, split_parts
 from ..geometry import Geometry
-from .card import (FORMAT_VERSION, check_calibration, check_config, check_decide, check_thresholds,
+from .card import (DETECTOR_VERSION, FORMAT_VERSION, check_calibration, check_config, check_decide,
+                                     check_thresholds,
                                      json_values, unknown_args)
 from .view import loaders_geometry
 from ..train.models import weights_fingerprint
@@ -231,7 +232,8 @@ def changed_config(
     elif config.get("weights") and config["weights"] != weights_fingerprint(bundle.model): training["figures"] = {}
     decide = decide if isinstance(decide, dict) or decide is None else {t: decide for t in bundle.targets
                                                                         if t not in multi}
-    config |= {"format_version": FORMAT_VERSION, "thresholds": {**config["thresholds"], **(thresholds or {})},
+    config |= {"format_version": DETECTOR_VERSION if "detector" in config else FORMAT_VERSION,
+               "thresholds": {**config["thresholds"], **(thresholds or {})},
                "calibration": json_values(config.get("calibration") if calibration is None else calibration),
                "decide": {**bundle.decide, **(decide or {})}, "prior": config.get("prior") or {}}
     config["thresholds"] = check_thresholds(config["thresholds"], bundle.targets, multi)

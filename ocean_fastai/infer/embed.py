@@ -26,6 +26,8 @@ from ..data.boxes import check_boxes
 from ..geometry import Geometry, ROVCrop, tile_boxes
 from ..images import from_pil
 from .bundle import Bundle, learner_bundle, load_bundle, network_input
+from .detect import refuse_detector
+from .detect import refuse_detector
 from ..data.embeddings import EmbeddingStore, REGION, as_embeddings
 from .items import Reader, default_workers, is_video, list_items, read_ahead
 from ..train.blocks import block_numbers, check_pool, n_features, pooled_features
@@ -71,6 +73,7 @@ def embedding_body(
     if isinstance(body, (str, Path)) and Path(body).is_dir(): body = load_bundle(body, device)
     if hasattr(body, "dls") and hasattr(body, "model"): body = learner_bundle(body)
     if isinstance(body, Bundle):
+        refuse_detector(body, "embeddings are those of")
         source = {"weights": str(body.folder) if body.folder else None}
         model,arch,geometry,mean,std = body.model,body.arch,body.geometry,body.mean,body.std
         if size or crop: geometry = Geometry(crop or geometry.crop, size or geometry.size, geometry.value_range)

@@ -20,6 +20,8 @@ from torch import nn
 
 from ..core import BundleError, OceanError, atomic_folder, file_hash
 from .bundle import RUNTIMES, Bundle, load_bundle
+from .detect import refuse_detector
+from .detect import refuse_detector
 from .files import write_config
 from .card import CARD, check_config, json_values, model_card
 from ..synth.scene import draw_scene
@@ -137,6 +139,7 @@ def export_onnx(
         raise OceanError(f"export_onnx needs {', '.join(missing)}, which isn't installed: pip install "
                          "'ocean-fastai[onnx]'")
     if not isinstance(bundle, Bundle): bundle = load_bundle(bundle, "cpu")
+    refuse_detector(bundle, "ONNX is written of")
     if not any(True for _ in bundle.model.parameters()): # onnxruntime's, which has no tensors
         raise OceanError(f"{bundle.folder}: is exported already; copy the folder")
     dropped = ("checksums", "logit_shift", "localization", "domain")

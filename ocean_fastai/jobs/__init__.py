@@ -14,7 +14,8 @@ _MODULES = {"split": "data", "convert": "data",
             "synth": "draw", "demo": "draw",
             "label_issues": "quality", "agreement": "quality", "consensus": "quality",
             "review": "panel",
-            "map": "transects"}
+            "map": "transects",
+            "train_boxes": "detector"}
 __all__ = list(_MODULES)
 
 def __getattr__(name):

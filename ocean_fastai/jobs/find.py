@@ -23,7 +23,7 @@ from ..core import OceanError, atomic_path, class_colors, content_hash, few, pri
 from ..data.boxes import draw_boxes
 from ..data.manifest import image_paths
 from ..data.overlay import checked_overlay
-from ..explain.cam import known_network, target_part
+from ..explain.cam import target_part
 from ..explain.localize import localize as find_boxes
 from ..formats.coco import write_coco
 from ..geometry import Geometry
@@ -104,7 +104,7 @@ def _part(out, model, df, k, options):
         mine = own.get(tuple(printable(row[c]) if c == "path" else row[c] for c in key), boxes[:0])
         with atomic_path(out/"overlays"/_name(k*PART + i, row)) as temp:
             overlay(pixels, mine, boxes.attrs["classes"]).save(temp, "JPEG", quality=85)
-    with atomic_path(_done(out, k)) as temp: boxes.drop(columns="mask").to_csv(temp, index=False)
+    with atomic_path(_done(out, k)) as temp: boxes.drop(columns="mask", errors="ignore").to_csv(temp, index=False)
     return boxes.attrs
 
 # %% ../../nbs/96_jobs.find.ipynb #fd496e2d
@@ -153,7 +153,7 @@ def _ended(out, boxes, df, note):
     if bad := note["unreadable"]:
         print(f"{len(bad)} of {len(df)} images could not be looked at: {_reasons(bad)}", file=sys.stderr)
     cuts,found = note["thresholds"],boxes["label"].value_counts()
-    counts = ", ".join(f"{n} {c} (threshold {cuts.get(c)})" for c,n in found.items())
+    counts = ", ".join(f"{n} {c}" + f" (threshold {cuts.get(c)})"*(c in cuts) for c,n in found.items())
     if not counts and not note["options"]["classes"]:
         counts = "the model names none of its classes there, so name those to look for with --classes"
     print(f"{len(boxes)} boxes in {boxes['path'].nunique()} of {df['path'].nunique()} images"
@@ -206,7 +206,7 @@ def localize(
     if differ := [k for k in about if note.get(k, about[k]) != about[k]]:
         raise OceanError(f"{out}: was begun with another {' and '.join(differ)}; take the same, or choose another "
                          f"--out")
-    names = target_part(known_network(model), target)[1]
+    names = target_part(model, target)[1]
     wanted = [c for c in names if classes is None or c in options["classes"]]
     note = {"unreadable": {}, "thresholds": {}, "left_out": {}} | note | about
     with writing(out),begun(out, note):
