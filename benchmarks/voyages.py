@@ -58,7 +58,7 @@ def densities(args):
 
 
 def growth(frames, args):
-    voyage = plan_voyage(frames, legs=max(frames//1000, 2), density_km2=230, spacing_m=500, seed=0)
+    voyage = plan_voyage(frames, legs=max(frames//1000, 2), density_km2=700, spacing_m=500, seed=0)
     boxes = imperfect_boxes(voyage, seed=0)
     if len(boxes) > 2*frames: boxes = boxes.sample(2*frames, random_state=0).sort_values("path", ignore_index=True)
     print(f"{frames} frames, {len(boxes)} boxes", flush=True)

@@ -40,7 +40,8 @@ from ..transect.track import transects
 # %% ../../nbs/978_jobs.transects.ipynb #d9780006
 def _frames(items, images, track, zone, clock_offset_s):
     "Pictures with time and position, from wherever they have them, with what was noted. Raises `OceanError`."
-    first = Path(items) if isinstance(items, (str, Path)) else None
+    named = listify(items)
+    first = Path(named[0]) if len(named) == 1 and isinstance(named[0], (str, Path)) else None
     if first is not None and is_ifdo(first): df = read_annotations(first, "ifdo", images)[0]
     elif first is not None and is_manifest_file(first):
         df = load_manifest(first)
