@@ -162,7 +162,8 @@ def plot_learning(
         own = dict(lw=2.4, ls="--") if name == "random" else dict(lw=1.8)
         ax.plot(middle.index, middle, color=colors[name], label=name, **own)
         if name == "random":
-            ax.fill_between(middle.index, by.min(), by.max(), color=colors[name], alpha=.12, lw=0, label="its range")
+            ax.fill_between(middle.index, by.min(), by.max(), color=colors[name], alpha=.12, lw=0,
+                            label="random: its range")
     ax.set(xlabel="labels", ylabel=f"{runs.attrs.get('metric', 'score')} on other groups")
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(axis="y", alpha=.3)

@@ -82,10 +82,10 @@ def plot_times(
 # %% ../../nbs/765_annotate.ledger_page.ipynb #7650000c
 _TIME = ("A label that took far longer than its person's others (3.5 robust standard deviations of the logarithm "
          "beyond "
-         "the median, three times the median at least) counts as that person's mean; a pause as long, from a minute on, "
+         "the median, three times the median at least) counts as that person's mean; a pause as long, from a minute, "
          "is a break and doesn't count. Other pauses do.")
 _SAVED = ("Seconds saved a label: the mean time the same person needs without, less that with this version's "
-          "pre-annotations, over those who labelled both ways. An interval that holds 0 says that nothing is shown yet.")
+          "pre-annotations, over those who labelled both ways. An interval that holds 0 shows nothing yet.")
 _QUALITY = ("Quality is 1 minus the Jaccard distance from the known label, or F1 of the boxes, on images whose "
             "answer is "
             "known. ")
@@ -95,6 +95,20 @@ _FIGURES = ("labels_an_hour", "labels_an_hour_low", "labels_an_hour_high", "acce
 
 def _shown(table, columns): return table[[table.columns[0], *(c for c in columns
                                                               if c in table and table[c].notna().any())]]
+
+def _team_table(row):
+    "The team's figures as words, each with its interval"
+    names = {"events": "labels", "people": "people", "images": "images", "hours": "hours worked",
+             "labels_an_hour": "labels an hour", "accepted": "share accepted as proposed", "quality": "quality",
+             "adjusted_an_hour": "labels an hour times quality", "saved_s": "seconds saved a label",
+             "saved_hours": "hours saved"}
+    cells = []
+    for key,name in names.items():
+        if pd.isna(row.get(key, np.nan)): continue
+        value = f"{int(row[key])}" if key in ("events", "people", "images") else f"{row[key]:.3g}"
+        low,high = (row.get(f"{key}{end}", np.nan) for end in ("_low", "_high"))
+        cells.append((name, value, "" if pd.isna(low) else f"{low:.3g} to {high:.3g}"))
+    return pd.DataFrame(cells, columns=["figure", "team", "95 % interval"])
 
 def ledger_report(
     events:pd.DataFrame, # What `check_events` gave, perhaps with `quality`
@@ -109,17 +123,15 @@ def ledger_report(
               (("team", None), ("versions", "preannotation"), ("people", "annotator"))}
     versions,people = tables["versions"],tables["people"]
     adjusted = "adjusted_an_hour" in versions
-    first = _shown(tables["team"], ("events", "people", "images", "hours", *_FIGURES)).T.iloc[1:, 0].rename("team")
+    first = _team_table(tables["team"].iloc[0])
     drawn = [figure_of(plot_ledger(versions))]
     for value in ("accepted", "saved_s"):
         if value in versions and versions[value].notna().any():
             drawn.append(figure_of(plot_ledger(versions[versions[value].notna()], value)))
-    sections = [("All together", _QUALITY*adjusted,
-                 first.astype(float).round(3).reset_index(name="team").rename(columns={"index": "figure"})),
-                ("By version of the model", _SAVED, [*drawn, _shown(versions, ("events", "hours",
-                                                                      *_FIGURES)).round(3)]),
-                ("By person", "", [figure_of(plot_ledger(people)), _shown(people, ("events", "hours",
-                                                                      *_FIGURES)).round(3)])]
+    columns = ("events", "hours", *_FIGURES)
+    sections = [("All together", _QUALITY*adjusted, first),
+                ("By version of the model", _SAVED, [*drawn, _shown(versions, columns).round(3)]),
+                ("By person", "", [figure_of(plot_ledger(people)), _shown(people, columns).round(3)])]
     edits = [c for c in ("label_hamming", "label_jaccard", *EDITS[1:], "moved_by")
              if c in versions and versions[c].notna().any()]
     if edits:

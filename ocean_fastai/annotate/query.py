@@ -257,7 +257,9 @@ def query_report(
     intro = f"{len(asked)} images, by {asked['strategy'].iloc[0]}, from {how}. " + "; ".join(left)
     captions = [f"{r}. {Path(str(p)).name}\n{why}" for r,p,why in zip(shown["rank"], shown["path"], shown["why"])]
     sheet = contact_sheet(image_paths(shown, asked.attrs.get("folder")), captions, cols=min(4, len(shown)))
-    columns = ["rank", "path", "score", "why", "group"]
+    table = pd.DataFrame({"rank": asked["rank"], "image": [Path(str(p)).name for p in asked["path"]],
+                          "score": asked["score"].round(4), "why": asked["why"],
+                          "group": [Path(str(g)).name for g in asked["group"]]})
     return save_page(path, title, [("Images", f"The first {len(shown)}."*(len(asked) > n), sheet),
                                    ("Table", "Label these in this order; the score is the strategy's own.",
-                                    asked[columns].round(4))], intro)
+                                    table)], intro)

@@ -85,6 +85,9 @@ def diff_manifest(
     if "x0" in a: return _diff_boxes(a, b)
     a,b = _one_row_each(a, "older"),_one_row_each(b, "newer")
     names,notes = _targets(a, b, target)
+    if len(a) and len(b) and not a.index.isin(b.index).any():
+        raise ManifestError(f"the two have no image in common, as {a.index[0]} and {b.index[0]}; write their paths "
+                            "alike")
     paths = [*a.index, *b.index.difference(a.index, sort=False)]
     new,gone = b.index.difference(a.index),a.index.difference(b.index)
     rows,matrices,classes = [],[],[]

@@ -7,7 +7,8 @@ _MODULES = {"split": "data", "convert": "data", "train": "training", "predict": 
             "calibrate": "judge", "robustness": "corruptions",
             "audit": "checks", "group": "checks", "leaks": "checks",
             "shares": "survey", "subclasses": "survey", "localize": "find",
-            "pseudo_label": "annotate", "synth": "draw", "demo": "draw"}
+            "pseudo_label": "annotate", "query": "labeling", "ledger": "labeling", "diff": "labeling",
+            "synth": "draw", "demo": "draw"}
 __all__ = list(_MODULES)
 
 def __getattr__(name):

@@ -11,6 +11,7 @@ __all__ = ['parser']
 import argparse
 
 from .. import __version__
+from .label_commands import label_commands
 from .options import CommandHelp, CommandParser, add_command, as_names, as_numbers
 
 # %% ../../nbs/985_jobs.commands.ipynb #9883ab72
@@ -311,5 +312,5 @@ def parser(
     out.add_argument("--version", action="version", version=f"ocean-fastai {__version__}")
     commands = out.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
     for add in (_data_commands, _train_command, _compare_command, _use_commands, _judge_commands, _group_commands,
-                _survey_commands): add(commands)
+                _survey_commands, label_commands): add(commands)
     return out

@@ -16,6 +16,7 @@ from ..core import SEED
 COMMAND_GROUPS = {"first look": ("demo",), "data": ("synth", "audit", "group", "split", "convert"),
            "train": ("train", "compare"),
            "use": ("predict", "embed", "localize", "subclasses", "pseudo-label", "export"),
+           "label": ("query", "ledger", "diff"),
            "judge": ("evaluate", "score", "calibrate", "robustness", "leaks", "shares")}
 
 class CommandHelp(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
