@@ -81,7 +81,7 @@ from ocean_fastai.annotate.learning import expected_gain, learning_areas, plot_l
 from ocean_fastai.annotate.edits import box_edits, label_edits
 from ocean_fastai.annotate.events import check_events, read_events, with_quality
 from ocean_fastai.annotate.ledger import ledger
-from ocean_fastai.annotate.ledger_page import ledger_report, log_ledger, plot_ledger
+from ocean_fastai.annotate.ledger_page import ledger_report, plot_ledger
 from ocean_fastai.annotate.versions import diff_manifest, diff_report, labeling_guide
 from ocean_fastai.transect.track import leg_overlap, plot_transects, transects
 from ocean_fastai.transect.footprint import (Camera, footprint, locate_boxes, pixel_to_sea,
