@@ -39,7 +39,8 @@ def write_results(
         figure_of(plot_confusion(confusion(preds, df, t))).savefig(folder/f"{before}confusion{end}.png", dpi=120)
     page,title = folder/f"{before}report.html",f"{' and '.join(targets)}: {what}"
     scores_report(preds[preds["target"].isin(targets)], df, page, None, title, intro, extra, groups)
-    return {t: {"what": intro, "manifest_hash": manifest_hash(df, t), **summary_dict(preds, df, t, groups)[t]} for t in targets}
+    told = {t: {"what": intro, "manifest_hash": manifest_hash(df, t)} for t in targets}
+    return {t: told[t] | summary_dict(preds, df, t, groups)[t] for t in targets}
 
 def answered_targets(
     preds:pd.DataFrame, # Predictions
