@@ -62,7 +62,7 @@ def _by_path(boxes): return {printable(p): rows for p,rows in boxes.groupby("pat
 def box_edits(
     before:pd.DataFrame, # Boxes as they were proposed
     after:pd.DataFrame, # Boxes as they were left
-    paths=None, # Images to tell of; by default those that have a box
+    paths:list|tuple|pd.Series|None=None, # Images to tell of; by default those that have a box
     least:float=.3, # Overlap (IoU) at which two boxes are one
     same:float=.98, # Overlap above which a box wasn't moved
 )->pd.DataFrame: # A row an image: `path`, `kept`, `added`, `removed`, `moved`, `renamed`, `moved_by` (mean 1 - IoU)

@@ -150,7 +150,7 @@ def log_ledger(
     project:str, # Of Weights & Biases
     folder:str|Path=".", # Where `wandb/` is written
     mode:str="offline", # "offline", or "online" to send at once
-    client=None, # The module wandb, or what stands in for it; by default the one that is installed
+    client:object|None=None, # The module wandb, or what stands in for it; by default the one that is installed
 ): # The run, finished
     "Write the ledger to Weights & Biases: a table each, the team's figures. Raises `OceanError` without wandb."
     if client is None:

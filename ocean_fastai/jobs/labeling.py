@@ -157,7 +157,8 @@ def ledger(
     row = tables["team"].iloc[0]
     quality = ""
     if "quality" in row: quality = f", {row['adjusted_an_hour']:.1f} times their quality of {row['quality']:.2f}"
-    print(f"{len(events)} labels of {int(row['people'])} people in {row['hours']:.1f} hours: "
+    people = "one person" if row["people"] == 1 else f"{int(row['people'])} people"
+    print(f"{len(events)} labels of {people} in {row['hours']:.1f} hours: "
           f"{row['labels_an_hour']:.1f} an hour{quality}: {Path(out)/'report.html'}")
     for r in tables["versions"].to_dict("records"):
         if pd.notna(r["saved_s"]):
