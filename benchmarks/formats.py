@@ -1,13 +1,15 @@
-"""Time and memory of each converter at 100,000 images with 500,000 boxes, and at a quarter of that, so that growth shows.
+"""Time and memory of each converter at 100,000 images with 500,000 boxes, and at a tenth of that, so that growth shows.
 
     python benchmarks/formats.py [--images 100000] [--formats coco,kili] [--folder /tmp]
 
 Images are links to a few files of 64 x 48 pixels; boxes are drawn by chance, with score, annotator, status and a track. Every format writes and reads in a
 process of its own, whose peak memory is taken. One run each: no interval. A row says seconds to write and to read, of one core and on the clock, peak
-memory, and how many boxes came back within 1e-6 of the size.
+memory, and how many boxes came back within 1e-6 of the size. After the larger run of a format: how its CPU time grew, as the exponent of the number of
+images (1: ten times the images take ten times as long).
 """
 import argparse
 import json
+import math
 import os
 import resource
 import subprocess
@@ -62,7 +64,7 @@ def one(name, folder, n):
     took = time.process_time() - cpu,time.time() - start
     columns = ["x0", "y0", "x1", "y1"]
     exact = np.abs(read_boxes[columns].to_numpy() - boxes[columns].to_numpy()).max(1) <= 1e-6*64 if len(read_boxes) == len(boxes) else [0]
-    print(json.dumps({"format": name, "images": n, "boxes": len(boxes), "write_cpu_s": round(wrote[0], 1), "read_cpu_s": round(took[0], 1),
+    print(json.dumps({"format": name, "images": n, "boxes": len(boxes), "write_cpu_s": round(wrote[0], 2), "read_cpu_s": round(took[0], 2),
                       "write_s": round(wrote[1], 1), "read_s": round(took[1], 1),
                       "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024), "images_back": len(read_manifest),
                       "exact": int(np.sum(exact))}), flush=True)
@@ -76,14 +78,32 @@ def main():
     parser.add_argument("--one", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one: return one(args.one, args.folder, args.images)
-    for n in (args.images//4, args.images):
-        with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-            for k in range(n):  # a file system allows some 65,000 links to one file
-                source = f"{folder}/all-{k//50_000}.jpeg"
-                if k % 50_000 == 0: Image.new("RGB", (64, 48), "teal").save(source)
-                os.link(source, f"{folder}/{k:06d}.jpg")
-            for name in args.formats.split(","):
-                subprocess.run([sys.executable, __file__, "--one", name, "--folder", folder, "--images", str(n)], check=True)
+    sizes = (args.images//10, args.images)
+    with tempfile.TemporaryDirectory(dir=args.folder) as place:
+        folders = {n: Path(place)/str(n) for n in sizes}
+        for n, folder in folders.items(): link_images(folder, n)
+        for name in args.formats.split(","):
+            small, large = (measured(name, folder, n) for n, folder in folders.items())
+            for what in ("write_cpu_s", "read_cpu_s"):
+                growth = math.log10(max(large[what], .05)/max(small[what], .05))
+                print(f"{name}: {what} grows as the number of images to the power of {growth:.2f}", flush=True)
+
+
+def link_images(folder, n):
+    "A folder of `n` links to a few images; a file system allows some 65,000 links to one file"
+    folder.mkdir()
+    for k in range(n):
+        source = f"{folder}/all-{k//50_000}.jpeg"
+        if k % 50_000 == 0: Image.new("RGB", (64, 48), "teal").save(source)
+        os.link(source, f"{folder}/{k:06d}.jpg")
+
+
+def measured(name, folder, n):
+    "The row of one format, from a process of its own, which is printed"
+    words = [sys.executable, __file__, "--one", name, "--folder", str(folder), "--images", str(n)]
+    line = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout.strip().splitlines()[-1]
+    print(line, flush=True)
+    return json.loads(line)
 
 
 if __name__ == "__main__": main()

@@ -11,7 +11,7 @@ from ocean_fastai.geometry import Geometry, Mapping, ROVCrop, parse_crop, parse_
 from ocean_fastai.images import cache_images, list_images, open_image
 from ocean_fastai.optics import JERLOV, apply_water
 from ocean_fastai.fonts import fit_fonts
-from ocean_fastai.tables import read_table
+from ocean_fastai.tables import manifest_hash, read_table
 from ocean_fastai.pages import contact_sheet, html_page, save_page
 from ocean_fastai.synth.scene import draw_scene
 from ocean_fastai.synth.dataset import draw_dataset
@@ -100,6 +100,13 @@ from ocean_fastai.annotate.decisions import (DecisionLog, apply_decisions, decis
 from ocean_fastai.annotate.items import review_items
 from ocean_fastai.annotate.review import review
 from ocean_fastai.annotate.review_page import review_page
+from ocean_fastai.annotate.query import query, query_report, requery
+from ocean_fastai.annotate.learning import expected_gain, learning_areas, plot_learning, simulate_labeling
+from ocean_fastai.annotate.edits import box_edits, label_edits
+from ocean_fastai.annotate.events import check_events, read_events, with_quality
+from ocean_fastai.annotate.ledger import ledger
+from ocean_fastai.annotate.ledger_page import ledger_report, plot_ledger
+from ocean_fastai.annotate.versions import diff_manifest, diff_report, labeling_guide
 from ocean_fastai.transect.track import leg_overlap, plot_transects, transects
 from ocean_fastai.transect.footprint import (Camera, footprint, locate_boxes, pixel_to_sea,
     plot_footprint, read_camera, sea_to_pixel)

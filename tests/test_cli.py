@@ -49,6 +49,7 @@ def test_train_leaves_a_whole_run(run):
     assert note["command"].startswith("ocean-fastai train ") and note["status"] == "finished" and note["seed"] == 42
     assert note["options"]["arch"] == "mobilenetv2_035" and {"torch", "timm", "ocean-fastai"} <= set(note["versions"])
     assert note["split_hash"] == split.split_hash[0] == load(run/"bundle"/"config.json")["split_hash"]
+    assert note["manifest_hash"] == load(run/"bundle"/"config.json")["training"]["manifest"]
     assert set(preds.path) == set(split.path[split.split == "valid"]) and metrics["valid"]["n"] == len(preds)
     assert "test" not in metrics
     assert (run/"report.html").read_text(encoding="utf-8").count("<img") >= 2
@@ -265,3 +266,22 @@ def test_a_voyage_to_a_map(home):
     assert {"boxes.csv", "objects.csv", "legs.csv", "density.csv", "map.html", "map.png", "report.html", "map.geojson", "map.gpkg", "distance"} <= made
     assert "--camera" in refused("map", drawn/"boxes.csv", drawn/"images", "--out", home/"again")
     assert "can't be read as JSON" in refused("map", drawn/"boxes.csv", drawn/"images", "--camera", drawn/"boxes.csv", "--out", home/"again")
+
+def test_labels_are_chosen_accounted_for_and_compared(home):
+    import numpy as np
+    import pandas as pd
+    folder = home/"labels"
+    folder.mkdir()
+    p = np.linspace(.05, .95, 12)
+    pool = pd.DataFrame({"path": [f"{i:02d}.jpg" for i in range(12)], "floor": ["reef"]*4 + [None]*8, "video": [i//3 for i in range(12)]})
+    for name,table in {"pool": pool, "later": pool.assign(floor="reef", floor_annotator="ana"), "other": pool[["path", "video"]].assign(weather="fine"),
+                       "preds": pd.DataFrame({"path": pool["path"], "target": "floor", "label": "reef", "score": p, "p_reef": p, "p_sandy": 1 - p}),
+                       "events": pd.DataFrame({"annotator": "ana", "path": pool["path"], "start": range(0, 360, 30), "end": range(20, 380, 30), "preannotation": ""}),
+                       }.items(): table.to_csv(folder/f"{name}.csv", index=False)
+    out,_ = ok("query", folder/"preds.csv", folder/"pool.csv", "--k", 3, "--per-group", 1, "--out", folder/"next")
+    assert "3 images to label, by margin, of 3 groups (column video); 4 of 12 are labelled already" in out
+    assert "8 images of the pool can be chosen" in refused("query", folder/"preds.csv", folder/"pool.csv", "--k", 9, "--out", folder/"more")
+    out,_ = ok("ledger", folder/"events.csv", "--out", folder/"ledger")
+    assert "12 labels of one person" in out and "No event has a pre-annotation" in (folder/"ledger/report.html").read_text()
+    assert "8 of 12 images differ in floor" in ok("diff", folder/"pool.csv", folder/"later.csv", "--out", folder/"diff")[0]
+    assert "no target in common" in refused("diff", folder/"pool.csv", folder/"other.csv", "--out", folder/"bad")

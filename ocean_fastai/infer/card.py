@@ -201,6 +201,7 @@ def _training_text(config):
     if training["data"]: lines.append("; ".join(count(part, d) for part,d in training["data"].items()) + ".")
     if by := split.get("groups", split.get("by")): lines.append(f"Split by {by}.")
     if config["split_hash"]: lines.append(f"Split hash `{config['split_hash']}`.")
+    if training.get("manifest"): lines.append(f"Manifest hash `{training['manifest'][:16]}`.")
     if fit.get("best") and fit.get("weights", training.get("weights")) == training.get("weights"):
         lines.append(f"Weights of epoch {fit['best'][1]} of the stage `{fit['best'][0]}`, seed {fit.get('seed')}.")
     if fit.get("validate") is False:

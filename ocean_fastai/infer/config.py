@@ -24,6 +24,7 @@ from .card import (DETECTOR_VERSION, FORMAT_VERSION, check_calibration, check_co
                                      check_thresholds,
                                      json_values, unknown_args)
 from .view import loaders_geometry
+from ..tables import manifest_hash
 from ..train.models import weights_fingerprint
 
 # %% ../../nbs/42_infer.config.ipynb #3ce8ac19
@@ -197,6 +198,7 @@ def learner_config(
                 "fit": getattr(learn, "fit_summary", None), "weights": weights,
                 "figures": _figures(learn, weights) if figures is None else figures,
                 "split": getattr(getattr(dls, "manifest", None), "attrs", {}).get("split")}
+    if getattr(dls, "manifest", None) is not None: training["manifest"] = manifest_hash(dls.manifest, list(dls.targets))
     return whole_config(learn.model, arch, model_args(learn), known, training, getattr(dls, "split_hash", None))
 
 # %% ../../nbs/42_infer.config.ipynb #a1f0e011

@@ -15,7 +15,8 @@ _MODULES = {"split": "data", "convert": "data",
             "label_issues": "quality", "agreement": "quality", "consensus": "quality",
             "review": "panel",
             "map": "transects",
-            "train_boxes": "detector"}
+            "train_boxes": "detector",
+            "query": "labeling", "ledger": "labeling", "diff": "labeling"}
 __all__ = list(_MODULES)
 
 def __getattr__(name):

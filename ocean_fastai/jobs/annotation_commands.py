@@ -1,4 +1,4 @@
-"""What can be typed to label images by a model, marked as such: into a manifest, or for people to correct.
+"""What can be typed about labels: by a model and for people to correct, which next, which again, how fast, how well, and what changed.
 
 Docs: https://ocean-fastai.github.io/ocean-fastai/jobs.annotation_commands.html.md"""
 
@@ -8,13 +8,11 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/jobs.annotation_commands.html.
 __all__ = ['annotation_commands']
 
 # %% ../../nbs/984_jobs.annotation_commands.ipynb #98400003
-from .options import add_command, as_names
+from .options import add_command, as_names, embedding_options
 
 # %% ../../nbs/984_jobs.annotation_commands.ipynb #98400005
-def annotation_commands(
-    commands, # What `add_subparsers` of a parser gave
-):
-    "Add the commands `pseudo-label` and `preannotate`."
+def _model_commands(commands):
+    "The commands `pseudo-label` and `preannotate`."
     arg = add_command(commands, "pseudo-label", "fill a manifest's empty cells with what a model is sure of, marked", [
         "both-model/bundle labels.csv --out more-labels.csv",
         "both-model/bundle labels.csv --target floor --threshold 0.95 --out more-labels.csv"])
@@ -51,3 +49,118 @@ def annotation_commands(
     arg("--target", "--groups", "--images")
     arg("--seed", help="of the images that are looked at all the same")
     arg("--bs", "--num-workers", "--device", "--resume")
+
+# %% ../../nbs/984_jobs.annotation_commands.ipynb #98400016
+_STRATEGY = "margin|entropy|errors|coreset|typical|random"
+
+def _label_commands(commands):
+    "The commands `query`, `ledger` and `diff`."
+    arg = add_command(commands, "query", "name the images to label next, never too many of one group", [
+        "survey.parquet labels.csv --target floor --k 50 --per-group 2 --out next",
+        "floor-model/bundle survey/ --strategy coreset --k 50 --out next"])
+    arg("source", metavar="SOURCE", help="a trained model (RUN/bundle), predictions, or embeddings (.parquet), from "
+        "which with --target a probe is fitted")
+    arg("pool", metavar="POOL", help="images that could be labelled: a folder, glob, manifest or COCO file; labelled "
+        "ones are left out")
+    arg("--k", type=int, metavar="N", default=50, help="images to name")
+    arg("--out", required=True, metavar="DIR", help="folder to make: query.csv, report.html")
+    arg("--strategy", metavar=_STRATEGY, help="how they are chosen (default: margin where there is a model, else "
+        "typical)")
+    arg("--per-group", type=int, metavar="N", help="images of one group, at most (default: any number)")
+    arg("--target", action="store", help="the column of labels (default: the model's only target)")
+    arg("--groups", help="what a group is: a column, none for single images, or auto: the columns group or video, "
+        "else look-alikes")
+    arg("--embeddings", metavar="FILE", help="embeddings of the pool beside a model (.parquet); made there if they "
+        "aren't")
+    arg("--images", "--device")
+    arg("--seed", help="of what is left to chance")
+    arg = add_command(commands, "ledger", "account for labelling: pace, edits, quality, and what each model's "
+                      "version saved", [
+        "kili-export/ --answers control.csv --out ledger", "tasks-1.json tasks-2.json --out ledger",
+        "events.csv --wandb labels --out ledger"])
+    arg("exports", metavar="EXPORT", nargs="+", help="exports of Kili or Label Studio, or tables of events (.csv, "
+        ".parquet)")
+    arg("--out", required=True, metavar="DIR", help="folder to make: report.html, events.csv, team.csv, "
+        "versions.csv, people.csv")
+    arg("--answers", metavar="FILE", help="known labels or boxes, such as control images: a manifest, table of boxes "
+        "or annotation file")
+    arg("--wandb", metavar="PROJECT", help="write the tables to Weights & Biases too, offline")
+    arg("--images", help="folder that the exports' image names start at (default: looked for)")
+    arg("--seed", help="of the intervals")
+    arg = add_command(commands, "diff", "say who changed what between two versions of labels or boxes", [
+        "monday.csv friday.csv --out changes", "before.json after.json --out changes"])
+    arg("before", metavar="A", help="the older version: a manifest, table of boxes, or annotation file")
+    arg("after", metavar="B", help="the newer one")
+    arg("--out", required=True, metavar="DIR", help="folder to make: changes.csv, matrix.csv, classes.csv, report.html")
+    arg("--target", help="columns to compare, given more than once for several (default: those that both have)")
+    arg("--images")
+
+# %% ../../nbs/984_jobs.annotation_commands.ipynb #985d0009
+def _review_command(commands):
+    "The command `review`."
+    arg = add_command(commands, "review", "look through labels in a browser, and put what people decided into a table", [
+        "labels.csv --target floor --scores issues/label_issues.csv --out floor-review",
+        "labels.csv --target floor --decisions ana.csv ben.csv --out floor-reviewed",
+        "debris/annotations.json --out boxes-review"])
+    arg("data")
+    arg("--out", required=True, metavar="DIR", help="folder to make: index.html with its pictures; with --decisions "
+        "manifest.csv or boxes.csv, decisions.csv, conflicts.csv")
+    arg("--target", action="store", help="column whose labels are reviewed (default: the only one; of COCO or with "
+        "--boxes the boxes)")
+    arg("--decisions", nargs="+", metavar="FILE", help="what the page saved, one file a person or several: write the "
+        "table with the decisions in it")
+    arg("--boxes", metavar="FILE", help="boxes to review (.csv, .parquet, COCO); with --target they are drawn")
+    arg("--scores", metavar="TABLE", help="path, score and perhaps suggestion, such as label_issues.csv: lowest first")
+    arg("--embeddings", metavar="FILE", help="what embed wrote: outliers first, and order by likeness")
+    arg("--annotator", metavar="NAME", default="", help="who will decide (default: the page asks)")
+    arg("--classes", help="labels to choose from, in the order of their keys (default: those that there are)")
+    arg("--rejected", metavar="drop|mark", default="drop", help="with --decisions, leave out what was rejected, or "
+        "keep it without a label")
+    arg("--conflicts", metavar="leave|latest", default="leave", help="with --decisions, where people differ keep the "
+        "old label, or take the latest")
+    arg("--images", "--num-workers")
+
+# %% ../../nbs/984_jobs.annotation_commands.ipynb #985c0021
+def _quality_commands(commands):
+    "The commands `label-issues`, `agreement` and `consensus`."
+    arg = add_command(commands, "label-issues", "rank labels by how likely they are wrong, with a page to look through", [
+        "labels.csv --target floor --out issues",
+        "plocan/floor --arch mobilenetv2_100 --weights mobilenetv2.safetensors --out issues"])
+    arg("data")
+    arg("--out", required=True, metavar="DIR", help="folder to make: label_issues.csv, report.html, run.json")
+    arg("--target", "--classes", "--images")
+    arg("--groups", help="what is kept together while labels are judged: a column, none for single images, or auto: the "
+        "columns group or video, else look-alike groups")
+    embedding_options(arg)
+    arg = add_command(commands, "agreement", "say how far several people's labels or boxes agree", [
+        "ann.csv bo.csv --target floor --out agreement", "kili-export.json --out agreement"])
+    arg("tables", metavar="TABLE", nargs="+", help=_PEOPLE)
+    arg("--out", required=True, metavar="DIR", help="folder to make: report.html, labels.csv, shares.csv, boxes.csv, "
+        "counts.csv")
+    _people_options(arg)
+    arg("--groups")
+    arg = add_command(commands, "consensus", "make one answer out of several people's, and say how good each is", [
+        "ann.csv bo.csv cy.csv --target floor --out settled", "boxes.csv --known controls.csv --out settled"])
+    arg("tables", metavar="TABLE", nargs="+", help=_PEOPLE)
+    arg("--out", required=True, metavar="DIR", help="folder to make: labels.csv, annotators.csv, boxes.csv, "
+        "box_annotators.csv")
+    arg("--method", default="dawid-skene", metavar="dawid-skene|majority|crowdlab", help="weigh people by their skill, "
+        "count votes, or weigh people with a classifier, whose --predictions it needs")
+    arg("--known", metavar="TABLE", help="answers that are sure, labels or boxes, such as those of control images")
+    arg("--predictions", metavar="TABLE", help="out-of-fold predictions of a classifier, for crowdlab")
+    _people_options(arg)
+
+_PEOPLE = ("what people said: tables of path, label, annotator (boxes: x0, y0, x1, y1), one manifest a person, or "
+           "annotation files of any known format")
+
+def _people_options(arg):
+    "Options of reading what several people said."
+    arg("--target", "--images")
+    arg("--iou", type=float, metavar="SHARE", default=.5, help="overlap from which two boxes mean one thing")
+
+# %% ../../nbs/984_jobs.annotation_commands.ipynb #98400018
+def annotation_commands(
+    commands, # What `add_subparsers` of a parser gave
+):
+    "Add all commands of annotation."
+    for add in (_model_commands, _label_commands, _review_command, _quality_commands): add(commands)

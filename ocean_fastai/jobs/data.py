@@ -31,6 +31,7 @@ from ..formats.labels import MACHINE, people_boxes, row_status
 from ..geometry import Geometry, parse_crop, parse_size
 from ..images import cache_images
 from ..infer.items import list_items
+from ..tables import manifest_hash
 from .base import check_free, writing
 from ..train.models import ocean_model
 
@@ -159,8 +160,9 @@ def parted(
     if not (df["split"] == "valid").any():
         raise OceanError("no image is left to validate on; give a share with --valid, such as 0.2")
     geometry = Geometry(options["crop"], options["size"], options.get("value_range"))
+    labels = manifest_hash(df, targets)
     df,bad = _readable(df, targets, Path(run)/"cache", geometry)
-    return df,note | {"unreadable": bad}
+    return df,note | {"unreadable": bad, "manifest_hash": labels}
 
 def _check_learnable(target, labels):
     "Raise `OceanError` where all labels of a target are one."

@@ -16,6 +16,7 @@ import pandas as pd
 from ..core import OceanError, few, printable
 from ..evaluate.report import figure_of, plot_confusion, scores_report
 from ..evaluate.scores import confusion, summary_dict, targets_of
+from ..tables import manifest_hash
 
 # %% ../../nbs/92_jobs.results.ipynb #1501859b
 def write_results(
@@ -38,7 +39,8 @@ def write_results(
         figure_of(plot_confusion(confusion(preds, df, t))).savefig(folder/f"{before}confusion{end}.png", dpi=120)
     page,title = folder/f"{before}report.html",f"{' and '.join(targets)}: {what}"
     scores_report(preds[preds["target"].isin(targets)], df, page, None, title, intro, extra, groups)
-    return {t: {"what": intro, **summary_dict(preds, df, t, groups)[t]} for t in targets}
+    told = {t: {"what": intro, "manifest_hash": manifest_hash(df, t)} for t in targets}
+    return {t: told[t] | summary_dict(preds, df, t, groups)[t] for t in targets}
 
 def answered_targets(
     preds:pd.DataFrame, # Predictions

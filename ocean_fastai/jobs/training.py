@@ -30,6 +30,7 @@ from ..evaluate.report import figure_of, plot_history
 from ..explain.localize import fit_threshold
 from ..geometry import parse_crop, parse_size
 from ..infer.bundle import WEIGHTS, load_bundle, save_bundle
+from ..infer.detect import refuse_detector
 from ..infer.domain import learner_domain
 from ..infer.predict import predict_table
 from .base import bars, begun, claimed, new_note, now, save_json, save_note, watched, writing
@@ -290,6 +291,7 @@ def train(
     "Train, validate and export a classifier. Raises `OceanError` for bad input, `OSError` where it can't write."
     if init is not None:
         other = load_bundle(init, "cpu")
+        refuse_detector(other, "a classifier starts from")
         arch,weights = arch or other.arch,other.folder/WEIGHTS
     arch = arch or "resnet34"
     options = dict(data=os.path.abspath(data), out=os.path.abspath(out), target=listify(target),
