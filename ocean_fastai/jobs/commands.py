@@ -11,6 +11,7 @@ __all__ = ['parser']
 import argparse
 
 from .. import __version__
+from .annotation_commands import review_command
 from .options import CommandHelp, CommandParser, add_command, as_names, as_numbers
 
 # %% ../../nbs/985_jobs.commands.ipynb #9883ab72
@@ -296,31 +297,6 @@ def _embedding_options(arg):
     arg("--size", default=argparse.SUPPRESS, help="of the network's input: a number or WIDTHxHEIGHT (default: its own)")
     arg("--crop", "--bs", "--num-workers", "--device")
 
-# %% ../../nbs/985_jobs.commands.ipynb #985d0009
-def _review_command(commands):
-    "The command `review`."
-    arg = add_command(commands, "review", "look through labels in a browser, and put what people decided into a table", [
-        "labels.csv --target floor --scores issues/label_issues.csv --out floor-review",
-        "labels.csv --target floor --decisions ana.csv ben.csv --out floor-reviewed",
-        "debris/annotations.json --out boxes-review"])
-    arg("data")
-    arg("--out", required=True, metavar="DIR", help="folder to make: index.html with its pictures; with --decisions "
-        "manifest.csv or boxes.csv, decisions.csv, conflicts.csv")
-    arg("--target", action="store", help="column whose labels are reviewed (default: the only one; of COCO or with "
-        "--boxes the boxes)")
-    arg("--decisions", nargs="+", metavar="FILE", help="what the page saved, one file a person or several: write the "
-        "table with the decisions in it")
-    arg("--boxes", metavar="FILE", help="boxes to review (.csv, .parquet, COCO); with --target they are drawn")
-    arg("--scores", metavar="TABLE", help="path, score and perhaps suggestion, such as label_issues.csv: lowest first")
-    arg("--embeddings", metavar="FILE", help="what embed wrote: outliers first, and order by likeness")
-    arg("--annotator", metavar="NAME", default="", help="who will decide (default: the page asks)")
-    arg("--classes", help="labels to choose from, in the order of their keys (default: those that there are)")
-    arg("--rejected", metavar="drop|mark", default="drop", help="with --decisions, leave out what was rejected, or "
-        "keep it without a label")
-    arg("--conflicts", metavar="leave|latest", default="leave", help="with --decisions, where people differ keep the "
-        "old label, or take the latest")
-    arg("--images", "--num-workers")
-
 # %% ../../nbs/985_jobs.commands.ipynb #00254318
 _FIRST = ("demo", "train plocan/floor --out floor-model", "predict floor-model/bundle survey/ --out survey.csv")
 _EPILOG = ("first steps:\n" + "\n".join(f"  ocean-fastai {o}" for o in _FIRST)
@@ -336,5 +312,5 @@ def parser(
     out.add_argument("--version", action="version", version=f"ocean-fastai {__version__}")
     commands = out.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
     for add in (_data_commands, _train_command, _compare_command, _use_commands, _judge_commands, _group_commands,
-                _survey_commands, _review_command): add(commands)
+                _survey_commands, review_command): add(commands)
     return out
