@@ -74,7 +74,8 @@ def review(
         page = review_page(df, out, target, found, **tables, annotator=annotator, classes=classes, title=title,
                            num_workers=num_workers, progress=watched())
     save_note(out, note, status="finished", finished=now())
-    print(f"open {page} in a browser; then: ocean-fastai review {data} --decisions FILE ... --out DIR")
+    again = f"{data} --target {target}" if target else f"{data} --boxes {boxes}" if boxes else data
+    print(f"open {page} in a browser; then: ocean-fastai review {again} --decisions FILE ... --out DIR")
     return page
 
 def _applied(df, target, boxes, files, out, note, rejected, conflicts, classes):
