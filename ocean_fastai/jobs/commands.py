@@ -12,6 +12,7 @@ import argparse
 
 from .. import __version__
 from .options import CommandHelp, CommandParser, add_command, as_names, as_numbers
+from .quality_commands import embedding_options, quality_commands
 
 # %% ../../nbs/985_jobs.commands.ipynb #9883ab72
 class _Out(argparse.Action):
@@ -259,8 +260,6 @@ def _survey_commands(commands):
     arg("--images", "--device")
 
 # %% ../../nbs/985_jobs.commands.ipynb #985c0014
-_COMPARES = "any network of timm, or a trained model: RUN/bundle (default: tf_efficientnet_lite0 of the extra offline)"
-
 def _group_commands(commands):
     "The commands `audit`, `group` and `leaks`."
     arg = add_command(commands, "audit", "say what is wrong with a folder of images, judged against one another", [
@@ -278,7 +277,7 @@ def _group_commands(commands):
         "a picture of the thresholds beside it")
     arg("--target", "--images")
     arg("--evidence", type=as_names, metavar="A,B", help="of name, time, hash, embedding (default: what there is)")
-    _embedding_options(arg)
+    embedding_options(arg)
     arg = add_command(commands, "leaks", "say which held-out images training knows, and what that adds to a score", [
         "labels.csv --target floor --out leaks", "split.csv --target floor --groups video --out leaks"])
     arg("data")
@@ -286,53 +285,7 @@ def _group_commands(commands):
         "pairs.csv, leak_free.csv")
     arg("--target", action="store", help="the column that is learnt")
     arg("--images", "--groups")
-    _embedding_options(arg)
-
-def _embedding_options(arg):
-    "Options of what images are compared by."
-    arg("--arch", help=_COMPARES)
-    arg("--weights")
-    arg("--embeddings", metavar="FILE", help="keep the embeddings there (.parquet), and go on with what is there")
-    arg("--size", default=argparse.SUPPRESS, help="of the network's input: a number or WIDTHxHEIGHT (default: its own)")
-    arg("--crop", "--bs", "--num-workers", "--device")
-
-# %% ../../nbs/985_jobs.commands.ipynb #985c0021
-def _quality_commands(commands):
-    "The commands `label-issues`, `agreement` and `consensus`."
-    arg = add_command(commands, "label-issues", "rank labels by how likely they are wrong, with a page to look through", [
-        "labels.csv --target floor --out issues",
-        "plocan/floor --arch mobilenetv2_100 --weights mobilenetv2.safetensors --out issues"])
-    arg("data")
-    arg("--out", required=True, metavar="DIR", help="folder to make: label_issues.csv, report.html, run.json")
-    arg("--target", "--classes", "--images")
-    arg("--groups", help="what is kept together while labels are judged: a column, none for single images, or auto: the "
-        "columns group or video, else look-alike groups")
-    _embedding_options(arg)
-    arg = add_command(commands, "agreement", "say how far several people's labels or boxes agree", [
-        "ann.csv bo.csv --target floor --out agreement", "kili-export.json --out agreement"])
-    arg("tables", metavar="TABLE", nargs="+", help=_PEOPLE)
-    arg("--out", required=True, metavar="DIR", help="folder to make: report.html, labels.csv, shares.csv, boxes.csv, "
-        "counts.csv")
-    _people_options(arg)
-    arg("--groups")
-    arg = add_command(commands, "consensus", "make one answer out of several people's, and say how good each is", [
-        "ann.csv bo.csv cy.csv --target floor --out settled", "boxes.csv --known controls.csv --out settled"])
-    arg("tables", metavar="TABLE", nargs="+", help=_PEOPLE)
-    arg("--out", required=True, metavar="DIR", help="folder to make: labels.csv, annotators.csv, boxes.csv, "
-        "box_annotators.csv")
-    arg("--method", default="dawid-skene", metavar="dawid-skene|majority|crowdlab", help="weigh people by their skill, "
-        "count votes, or weigh people with a classifier, whose --predictions it needs")
-    arg("--known", metavar="TABLE", help="answers that are sure, labels or boxes, such as those of control images")
-    arg("--predictions", metavar="TABLE", help="out-of-fold predictions of a classifier, for crowdlab")
-    _people_options(arg)
-
-_PEOPLE = ("what people said: tables of path, label, annotator (boxes: x0, y0, x1, y1), one manifest a person, or "
-           "annotation files of any known format")
-
-def _people_options(arg):
-    "Options of reading what several people said."
-    arg("--target", "--images")
-    arg("--iou", type=float, metavar="SHARE", default=.5, help="overlap from which two boxes mean one thing")
+    embedding_options(arg)
 
 # %% ../../nbs/985_jobs.commands.ipynb #00254318
 _FIRST = ("demo", "train plocan/floor --out floor-model", "predict floor-model/bundle survey/ --out survey.csv")
@@ -349,5 +302,5 @@ def parser(
     out.add_argument("--version", action="version", version=f"ocean-fastai {__version__}")
     commands = out.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
     for add in (_data_commands, _train_command, _compare_command, _use_commands, _judge_commands, _group_commands,
-                _survey_commands, _quality_commands): add(commands)
+                _survey_commands, quality_commands): add(commands)
     return out
