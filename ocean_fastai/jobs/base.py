@@ -29,7 +29,7 @@ from ..core import OceanError, atomic_path, printable
 
 # %% ../../nbs/90_jobs.base.ipynb #4076b472
 _PACKAGES = ("torch", "fastai", "timm", "albumentations", "numpy", "pandas", "pillow", "scikit-learn")
-_PLACES = ("data", "bundle", "found", "items", "manifest", "boxes", "truth", "source", "to") # Known by their place
+_PLACES = ("data", "bundle", "found", "items", "manifest", "boxes", "truth", "source")  # Known by their place
 _REPEATED = ("target", "arch")  # Options given once for each of a list's items
 _TIMES = ("size", "tiles")  # Options of two numbers, joined by an x
 
@@ -63,9 +63,10 @@ def _typed(name, value):
 
 def _words(options):
     "Options as they would be typed."
-    words = [str(o) for k in _PLACES if k in options for o in listify(options[k])]
+    placed = [k for k in _PLACES if k in options and not isinstance(options[k], bool)]
+    words = [str(o) for k in placed for o in listify(options[k])]
     for k,v in options.items():
-        if k in _PLACES or v is None or v is False and k != "weighted": continue
+        if k in placed or v is None or v is False and k != "weighted": continue
         words += _typed(k, v)
     return words
 
