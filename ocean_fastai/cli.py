@@ -24,8 +24,8 @@ def _job(command):
     return getattr(jobs, command.replace("-", "_"))
 
 _FOREIGN = {"classify": ("boxes", "tiles", "epochs", "machine"),
-            "detect": ("recipe", "head_epochs", "body_epochs", "weighted", "balance", "precision", "thresholds", "refit",
-                       "resume")}
+            "detect": ("recipe", "head_epochs", "body_epochs", "weighted", "balance", "precision", "thresholds",
+                       "refit", "resume")}
 _USUAL = {"recipe": "finetune", "head_epochs": 8, "body_epochs": 4, "thresholds": "half"} # Of `train`, unless given
 
 def _of_task(command, args):
