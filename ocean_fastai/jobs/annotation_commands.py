@@ -98,7 +98,7 @@ def _label_commands(commands):
 # %% ../../nbs/984_jobs.annotation_commands.ipynb #985d0009
 def _review_command(commands):
     "The command `review`."
-    arg = add_command(commands, "review", "look through labels in a browser, and put what people decided into a table", [
+    arg = add_command(commands, "review", "look through labels in a browser, and put decisions into a table", [
         "labels.csv --target floor --scores issues/label_issues.csv --out floor-review",
         "labels.csv --target floor --decisions ana.csv ben.csv --out floor-reviewed",
         "debris/annotations.json --out boxes-review"])
@@ -123,13 +123,13 @@ def _review_command(commands):
 # %% ../../nbs/984_jobs.annotation_commands.ipynb #985c0021
 def _quality_commands(commands):
     "The commands `label-issues`, `agreement` and `consensus`."
-    arg = add_command(commands, "label-issues", "rank labels by how likely they are wrong, with a page to look through", [
+    arg = add_command(commands, "label-issues", "rank labels by how likely they are wrong, with a page", [
         "labels.csv --target floor --out issues",
         "plocan/floor --arch mobilenetv2_100 --weights mobilenetv2.safetensors --out issues"])
     arg("data")
     arg("--out", required=True, metavar="DIR", help="folder to make: label_issues.csv, report.html, run.json")
     arg("--target", "--classes", "--images")
-    arg("--groups", help="what is kept together while labels are judged: a column, none for single images, or auto: the "
+    arg("--groups", help="what is kept together while labels are judged: a column, none, or auto: the "
         "columns group or video, else look-alike groups")
     embedding_options(arg)
     arg = add_command(commands, "agreement", "say how far several people's labels or boxes agree", [

@@ -72,8 +72,7 @@ def _train_command(commands):
         "labels.csv --target elements --classes fauna,algae,waste --size 512x288 --out elements-model --refit",
         "debris/annotations.json --target elements --groups video --size 384x288 --out debris-model",
         "labels.csv --target floor --target elements --groups video --out both-model",
-        "plocan/floor --out floor-model --resume",
-        "labels.csv --task detect --boxes boxes.csv --target elements --init floor-model/bundle --out detector"])
+        "plocan/floor --out floor-model --resume", "labels.csv --task detect --boxes boxes.csv --out detector"])
     arg("data")
     arg("--out", required=True, metavar="RUN", help="folder to make: bundle/, metrics.json, report.html, ...")
     arg("--target", "--classes", "--images")
@@ -85,14 +84,11 @@ def _train_command(commands):
     arg("--size", "--crop", "--groups", "--valid")
     arg("--test", default=0.)
     arg("--head-epochs", "--body-epochs")
-    arg("--lr", type=float, metavar="RATE", help="highest learning rate (default: 0.0004, from random weights 0.003; "
-        "of a detector 0.002)")
+    arg("--lr", type=float, metavar="RATE", help="highest rate (default: 0.0004, from random ones 0.003, detect 0.002)")
     arg("--bs", default=argparse.SUPPRESS, help="images a batch, at most (default: 8 to 64)")
-    arg("--augs", metavar="light|medium|strong|none", help="augmentation of the training images (default: medium, of "
-        "a detector light)")
+    arg("--augs", metavar="light|medium|strong|none", help="augmentation in training (default: medium, detect light)")
     arg("--task", metavar="classify|detect", help="name what an image shows, or find boxes (default: classify)")
-    arg("--boxes", metavar="BOXES", help="detect: boxes of the images, a table or any format that convert reads "
-        "(default: those of DATA, where it is COCO)")
+    arg("--boxes", metavar="BOXES", help="detect: a table, or what convert reads (default: those in DATA, if COCO)")
     arg("--tiles", metavar="COLUMNSxROWS", help="detect: cut each picture of --size into so many overlapping tiles")
     arg("--epochs", type=int, metavar="N", help="detect: passes over the training images (default: 12)")
     arg("--machine", action="store_true", help="detect: learn from a model's boxes too, their scores as weights")

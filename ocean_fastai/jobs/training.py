@@ -57,7 +57,8 @@ def _loaders(run, note, df, targets, options, num_workers=None):
     df,note = parted(run, note, df, targets, options)
     augs = None if options["augs"] == "none" else options["augs"]
     shared = {k: options[k] for k in ("size", "crop", "value_range", "seed", "bs")}
-    dls = OceanDataLoaders.from_manifest(df, targets, **shared, augs=augs, classes=options["classes"], groups="split", machine_labels=True,
+    dls = OceanDataLoaders.from_manifest(df, targets, **shared, augs=augs, classes=options["classes"],
+                                         groups="split", machine_labels=True,
                                          num_workers=num_workers, progress=False, cache=run/"cache")
     note = save_note(run, note, split_hash=dls.split_hash)
     if not (run/"split.csv").exists(): save_split(df, run/"split.csv", targets)
