@@ -255,7 +255,7 @@ def check_network(
     try:
         with torch.no_grad(): model.train()(x)
     except ValueError as e:
-        raise OceanError(f"--bs 1: batch norm needs two images a batch at this size ({size[0]}x{size[1]}); give 2") from e
+        raise OceanError(f"--bs 1: batch norm needs two images at this size ({size[0]}x{size[1]}); give 2") from e
 
 # %% ../../nbs/91_jobs.data.ipynb #69857e0e
 def parse_tiles(
