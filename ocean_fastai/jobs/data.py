@@ -251,11 +251,11 @@ def check_network(
         own,why = model.pretrained_cfg["input_size"],' '.join(str(e).split())[:200]
         raise OceanError(f"--size {size[0]}x{size[1]}: {arch} can't take images of this size ({why}); its own is "
                          f"{own[2]}x{own[1]}; or choose another --arch") from e
-    if bs != 1: return
     try:
-        with torch.no_grad(): model.train()(x)
+        if bs == 1: model.train().requires_grad_(False)(x)
     except ValueError as e:
-        raise OceanError(f"--bs 1: batch norm needs two images at this size ({size[0]}x{size[1]}); give 2") from e
+        small = f"{size[0]}x{size[1]}"
+        raise OceanError(f"--bs 1: batch norm needs two images a batch at this size ({small}); give --bs 2") from e
 
 # %% ../../nbs/91_jobs.data.ipynb #69857e0e
 def parse_tiles(
