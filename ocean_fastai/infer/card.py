@@ -115,11 +115,10 @@ def check_calibration(
     return dict(given or {})
 
 # %% ../../nbs/40_infer.card.ipynb #40ca0018
-MODEL_ARGS = ("img_size", "patch_size", "window_size", "global_pool", "act_layer", "norm_layer", "aa_layer",
-              "output_stride", "stem_type", "stem_width", "base_width", "cardinality", "avg_down", "class_token",
-              "reg_tokens", "init_values", "qkv_bias", "qk_norm", "head_init_scale", "mlp_ratio", "drop_rate",
-              "drop_path_rate", "drop_block_rate", "attn_drop_rate", "proj_drop_rate", "pos_drop_rate",
-              "patch_drop_rate")
+MODEL_ARGS = ("img_size patch_size window_size global_pool act_layer norm_layer aa_layer output_stride "
+              "stem_type stem_width base_width cardinality avg_down class_token reg_tokens init_values qkv_bias "
+              "qk_norm head_init_scale mlp_ratio drop_rate drop_path_rate drop_block_rate attn_drop_rate "
+              "proj_drop_rate pos_drop_rate patch_drop_rate").split()
 
 def unknown_args(
     args:dict, # Arguments of a network
