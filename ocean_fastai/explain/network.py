@@ -19,7 +19,6 @@ from ..core import OceanError
 from ..infer.bundle import Bundle, learner_bundle
 from ..infer.config import learner_targets
 from ..infer.detect import refuse_detector
-from ..infer.detect import refuse_detector
 from ..infer.view import check_view, loaders_geometry
 
 # %% ../../nbs/50_explain.network.ipynb #7ab530d0
@@ -30,7 +29,6 @@ def known_network(
 )->Network: # model, targets ({target: [class]}), multilabel, bundle, learn; None for what there isn't
     "What is known of a network, and its classes' names where there are any. Raises `OceanError` for anything else."
     if isinstance(model, Network): return model
-    refuse_detector(model, "heat maps are made of")
     refuse_detector(model, "heat maps are made of")
     if isinstance(model, Bundle): return Network(model.model, model.targets, model.multilabel, model, None)
     if not hasattr(model, "dls"):

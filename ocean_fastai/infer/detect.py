@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from fastcore.basics import listify
 from PIL import Image
+from torch import nn
 from tqdm import tqdm
 
 from ..core import BundleError, ImageError, OceanError, printable
@@ -27,7 +28,8 @@ def is_detector(
     model, # A bundle, or a network
 )->bool: # Does it find boxes?
     "Is this a detector, or a bundle that holds one?"
-    return hasattr(getattr(model, "model", model), "find")
+    network = getattr(model, "model", model)
+    return isinstance(network, nn.Module) and hasattr(network, "find")
 
 def refuse_detector(
     model, # A bundle, or a network

@@ -27,7 +27,6 @@ from ..geometry import Geometry, ROVCrop, tile_boxes
 from ..images import from_pil
 from .bundle import Bundle, learner_bundle, load_bundle, network_input
 from .detect import refuse_detector
-from .detect import refuse_detector
 from ..data.embeddings import EmbeddingStore, REGION, as_embeddings
 from .items import Reader, default_workers, is_video, list_items, read_ahead
 from ..train.blocks import block_numbers, check_pool, n_features, pooled_features

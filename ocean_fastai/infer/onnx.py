@@ -21,7 +21,6 @@ from torch import nn
 from ..core import BundleError, OceanError, atomic_folder, file_hash
 from .bundle import RUNTIMES, Bundle, load_bundle
 from .detect import refuse_detector
-from .detect import refuse_detector
 from .files import write_config
 from .card import CARD, check_config, json_values, model_card
 from ..synth.scene import draw_scene
