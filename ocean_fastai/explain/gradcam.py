@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..core import OceanError
+from ..train.blocks import class_maps
 from ..train.models import evaluating
 
 # %% ../../nbs/51_explain.gradcam.ipynb #aeb69fe2
@@ -62,12 +63,21 @@ def _slopes(outputs, columns, features):
     return [torch.autograd.grad(outputs.gather(1, c[:, None]).sum(), features, retain_graph=True)[0] for c in columns.T]
 
 # %% ../../nbs/51_explain.gradcam.ipynb #acc28a22
+@torch.inference_mode()
+def _block_maps(model, x, wanted):
+    "The closed form for a classifier that reads pooled blocks: maps whose mean over the grid is the logit less its bias"
+    features = model.forward_features(x)
+    logits,maps = model.forward_head(features),class_maps(model, features)
+    columns = wanted(logits)
+    return maps.take_along_dim(columns[:, :, None, None], 1),logits,columns
+
 def _own_maps(
     model, # A network that `_body_and_head` can split
     x, # N x 3 x H x W
     wanted, # Logits -> columns, N x K
 ):
     "Grad-CAM before the ReLU (N x K x h x w), logits and columns; None for a network without a feature map"
+    if hasattr(model, "head_reads"): return _block_maps(model, x, wanted)
     body,head = _body_and_head(model)
     nhwc = getattr(model, "output_fmt", None) == "NHWC" # as Swin's
     as_map = lambda o: o.permute(0, 3, 1, 2) if nhwc else o
