@@ -264,8 +264,8 @@ def test_a_voyage_to_a_map(home):
     assert "on a square kilometre" in out and "Nothing was corrected" in err
     made = {p.name for p in (home/"map").iterdir()}
     assert {"boxes.csv", "objects.csv", "legs.csv", "density.csv", "map.html", "map.png", "report.html", "map.geojson", "map.gpkg", "distance"} <= made
-    assert "--camera" in refused("map", drawn/"boxes.csv", drawn/"images", "--out", home/"again")
-    assert "can't be read as JSON" in refused("map", drawn/"boxes.csv", drawn/"images", "--camera", drawn/"boxes.csv", "--out", home/"again")
+    assert "--camera" in refused("map", drawn/"boxes.csv", drawn/"images", "--out", home/"map2")
+    assert "can't be read as JSON" in refused("map", drawn/"boxes.csv", drawn/"images", "--camera", drawn/"boxes.csv", "--out", home/"map2")
 
 def test_labels_are_chosen_accounted_for_and_compared(home):
     import numpy as np

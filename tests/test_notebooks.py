@@ -1,4 +1,5 @@
 "Notebooks, the code exported from them, the README and the site say the same, and no link is dead."
+import ast
 import re
 import sys
 from pathlib import Path
@@ -48,6 +49,16 @@ def test_every_notebook_processes_for_the_site(project, python):
     for nb in NOTEBOOKS: assert nbformat.read(project/"_proc"/nb.name, as_version=4).cells, nb.name
     assert (project/"nbs/nbdev.yml").read_bytes() == (ROOT/"nbs/nbdev.yml").read_bytes()
     assert (project/"_proc/_quarto.yml").exists() and (project/"_proc/sidebar.yml").exists()
+
+def imports_and_more(source):
+    "Does a cell hold imports of statements' level and other statements? The site would run it all to show what functions take."
+    kinds = [isinstance(n, (ast.Import, ast.ImportFrom)) for n in ast.parse(source).body]
+    return any(kinds) and not all(kinds)
+
+@pytest.mark.parametrize("nb", [nb for nb in NOTEBOOKS if nb.stem not in TUTORIALS], ids=lambda p: p.stem)
+def test_imports_stand_in_cells_of_their_own(nb):
+    cells = [c for c in nbformat.read(nb, as_version=4).cells if c.cell_type == "code" and not re.match(r"#\|\s*export|#\|\s*hide\n#\|\s*eval: false", c.source)]
+    assert [c.id for c in cells if imports_and_more(c.source)] == []
 
 def prose(page):
     "The text of a page without its code."

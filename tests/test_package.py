@@ -45,7 +45,8 @@ def metadata(wheel):
 def test_wheel_holds_the_library_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     modules = {str(p.relative_to(ROOT)) for p in (ROOT/"ocean_fastai").rglob("*.py")}
-    assert {n for n in names if ".dist-info/" not in n} == modules | {"ocean_fastai/infer/predict_onnx.txt", "ocean_fastai/annotate/review.js", "ocean_fastai/annotate/review.css"}
+    data = {"infer/predict_onnx.txt", "annotate/review.js", "annotate/review.css", "transect/leaflet.js", "transect/leaflet.css", "transect/leaflet.LICENSE"}
+    assert {n for n in names if ".dist-info/" not in n} == modules | {f"ocean_fastai/{n}" for n in data}
     assert any(n.endswith(".dist-info/licenses/LICENSE") for n in names)
 
 def test_wheel_says_what_it_needs(wheel):
@@ -73,7 +74,7 @@ def test_requirements_are_what_the_code_imports():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
             used |= {n.split(".")[0] for n in names if n}
-    used -= set(sys.stdlib_module_names) | {"ocean_fastai", "wandb", "ray", "onnx", "onnxruntime", "imagehash", "umap"}  # extras: imported where they are asked for
+    used -= set(sys.stdlib_module_names) | {"ocean_fastai", "wandb", "ray", "onnx", "onnxruntime", "imagehash", "umap", "anywidget", "cleanlab", "folium", "geopandas"}  # extras: imported where they are asked for
     dists = packages_distributions()
     assert {u for u in used if not named & {d.lower() for d in dists[u]}} == set(), "imported, and not in settings.ini"
 

@@ -65,7 +65,7 @@ def _slopes(outputs, columns, features):
 # %% ../../nbs/51_explain.gradcam.ipynb #acc28a22
 @torch.inference_mode()
 def _block_maps(model, x, wanted):
-    "The closed form for a classifier that reads pooled blocks: maps whose mean over the grid is the logit less its bias"
+    "Of a classifier that reads pooled blocks, the closed form: its mean over the grid is the logit less the bias"
     features = model.forward_features(x)
     logits,maps = model.forward_head(features),class_maps(model, features)
     columns = wanted(logits)
