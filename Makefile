@@ -35,7 +35,7 @@ test: export HF_HUB_OFFLINE = 1
 test: export MALLOC_MMAP_MAX_ = 0
 test: export MALLOC_TRIM_THRESHOLD_ = 2147483647
 test: export MALLOC_TOP_PAD_ = 67108864
-PAGES := $(addprefix tests/test_,notebooks.py package.py reference.py site.py structure.py tutorials.py)
+PAGES := $(addprefix tests/test_,detector.py notebooks.py package.py reference.py review.py site.py structure.py tutorials.py)
 test: $(STAMP) ## every notebook, then the tests that no notebook can hold; WORKERS=n at once
 	$(BIN)/nbdev-test --do-print --n-workers $(WORKERS)
 	$(BIN)/python -m pytest $(PAGES) & first=$$!; \

@@ -44,8 +44,9 @@ def test_notebook_is_small_and_ran_without_error(nb):
     assert [o.evalue for o in outputs if o.output_type == "error"] == []
 
 def test_every_notebook_processes_for_the_site(project, python):
-    python("from pathlib import Path\nfrom nbdev.quarto import refresh_quarto_yml\nfrom nbdev.serve import proc_nbs\n"
-           "if __name__ == '__main__':\n    refresh_quarto_yml()\n    proc_nbs(n_workers=0)", cwd=project)
+    # A shell for each notebook: to take them down one by one at the end would take minutes
+    python("import os\nfrom nbdev.quarto import refresh_quarto_yml\nfrom nbdev.serve import proc_nbs\n"
+           "if __name__ == '__main__':\n    refresh_quarto_yml()\n    proc_nbs(n_workers=0)\n    os._exit(0)", cwd=project)
     for nb in NOTEBOOKS: assert nbformat.read(project/"_proc"/nb.name, as_version=4).cells, nb.name
     assert (project/"nbs/nbdev.yml").read_bytes() == (ROOT/"nbs/nbdev.yml").read_bytes()
     assert (project/"_proc/_quarto.yml").exists() and (project/"_proc/sidebar.yml").exists()
