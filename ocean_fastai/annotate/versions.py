@@ -19,6 +19,7 @@ from .edits import box_pairs
 from ..core import ManifestError, OceanError, few, printable
 from ..data.boxes import check_boxes
 from ..data.manifest import cell_texts, image_paths, is_multilabel, parse_cell, target_columns
+from ..data.splits import group_column
 from ..evaluate.report import figure_of
 from ..pages import contact_sheet, save_page
 from ..tables import manifest_hash
@@ -215,7 +216,7 @@ def labeling_guide(
     rules:dict|None=None, # {class: what the team decided}, written above its examples
     title:str="Labelling guide", # Its heading
 )->Path: # `path`
-    "Write a page of each class's clearest and most disputed examples. Raises `OceanError` for a table without scores."
+    "Each class's clearest and most disputed examples, one a group or video. Raises `OceanError` for lack of scores."
     if missing := [c for c in ("path", "label", "suggestion", "score") if c not in scores]:
         raise OceanError(f"the scores have no column {few(missing)}; the columns are: "
                          f"{', '.join(map(str, scores.columns))}")
@@ -226,6 +227,9 @@ def labeling_guide(
     if not len(rows):
         raise OceanError(f"none of the {len(scores)} scores is of a labelled image of this manifest; write their "
                          "paths alike")
+    column = group_column(df)
+    units = dict(zip(places, cell_texts(df[column]))) if column else {}
+    rows["unit"] = [units.get(p) or p for p in rows["path"]] # Near copies teach nothing more
     sets = [{c for c,v in (parse_cell(x) or {}).items() if v == 1} for x in rows["label"]]
     said = [{c for c,v in (parse_cell(x) or {}).items() if v == 1} for x in rows["suggestion"]]
     if odd := [c for c in rules or {} if c not in set().union(*sets)]:
@@ -233,7 +237,8 @@ def labeling_guide(
     sections = []
     for c in sorted(set().union(*sets)):
         there,other = (np.array([c in s for s in o], bool) for o in (sets, said))
-        clear,disputed = rows[there & other].head(n),rows[there != other].iloc[::-1].head(n)
+        clear,disputed = (some.drop_duplicates("unit").head(n) for some in (rows[there & other],
+                                                                            rows[there != other].iloc[::-1]))
         items = []
         for part,what in ((clear, "Clear"), (disputed, "Disputed")):
             if not len(part): continue
