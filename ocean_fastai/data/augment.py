@@ -71,10 +71,11 @@ class AlbumentationsTransform(DisplayedTransform):
         return type(img)(Image.fromarray(augment(np.array(img), self.aug, random.getrandbits(64))))
 
 # %% ../../nbs/14_data.augment.ipynb #e0d99c8d
-LEVELS = {"light": .5, "medium": 1., "strong": 1.5}
+LEVELS = {"mirror": 0., "light": .5, "medium": 1., "strong": 1.5}
 
 def _resolution(k:float): # Strength, 1 is medium
     "Blur by motion and focus, loss of pixels, compression."
+    if not k: return []
     areas = {"downscale": cv2.INTER_AREA, "upscale": cv2.INTER_LINEAR}
     return [A.MotionBlur(blur_limit=(3, 3 + 2*round(2*k)), p=.1*k),
             A.GaussianBlur(blur_limit=0, sigma_limit=(.5, .5 + k), p=.1*k),
@@ -83,6 +84,7 @@ def _resolution(k:float): # Strength, 1 is medium
 
 def _optics(k:float): # Strength, 1 is medium
     "Light, exposure, and the colour of the water."
+    if not k: return []
     return [A.RandomBrightnessContrast(brightness_limit=.2*k, contrast_limit=.2*k, p=.5),
             A.HueSaturationValue(hue_shift_limit=6*k, sat_shift_limit=20*k, val_shift_limit=0, p=.4),
             A.MultiplicativeNoise(multiplier=(1 - .15*k, 1 + .15*k), per_channel=True, p=.1*k)]
@@ -90,6 +92,7 @@ def _optics(k:float): # Strength, 1 is medium
 def _viewpoint(k:float): # Strength, 1 is medium
     "Where the camera is and how it is tilted."
     edge = {"border_mode": cv2.BORDER_REFLECT_101}
+    if not k: return [A.HorizontalFlip(p=.5)]
     return [A.HorizontalFlip(p=.5),
             A.Affine(translate_percent=(-.08*k, .08*k), scale=(1 - .15*k, 1 + .2*k), rotate=(-15*k, 15*k),
                      p=.7, **edge),
@@ -99,7 +102,7 @@ _CHALLENGES = {"resolution": _resolution, "optics": _optics, "viewpoint": _viewp
 
 # %% ../../nbs/14_data.augment.ipynb #859408db
 def aug_recipes(
-    level:str="medium", # light, medium or strong
+    level:str="medium", # mirror, light, medium or strong
     vertical_flip:bool=False, # Also mirror top and bottom, for a camera that looks straight down (nadir)?
 )->dict: # Challenge -> list of Albumentations transforms
     "The transforms of each challenge. Raises `AugmentError` for an unknown level."
@@ -111,7 +114,7 @@ def aug_recipes(
 recipes = old_name("recipes", aug_recipes)
 
 def ocean_augs(
-    level:str="medium", # light, medium or strong
+    level:str="medium", # mirror, light, medium or strong
     challenges:str|list|tuple=("resolution", "optics", "viewpoint"), # One challenge or several
     vertical_flip:bool=False, # As in `aug_recipes`
 )->A.Compose: # For `AlbumentationsTransform`, or any other use of Albumentations

@@ -186,7 +186,7 @@ def from_manifest(cls:OceanDataLoaders,
     size:int|tuple=512, # What the network sees: one number or (width, height), pixels
     crop:ROVCrop|float|str|tuple|None=None, # A part of the width in (0, 1], as `parse_crop` reads it; None for all
     bs:int|None=None, # Images a batch, at most; by default 8 to 64, so that an epoch has twenty steps where it can
-    augs:str|Callable|list|None="medium", # light, medium, strong; a fastai transform, Albumentations ones; None
+    augs:str|Callable|list|None="medium", # mirror, light, medium, strong; fastai or Albumentations transforms; None
     cache:str|Path|None=None, # Folder for the cropped, squished images; None to decode the files each time
     classes:list|dict|None=None, # Classes in order, for several targets a dict of them; by default those found, sorted
     multi:bool|dict|None=None, # Several classes a picture? By default, if a cell holds `;`, `?` or `none`

@@ -202,10 +202,10 @@ def _training_text(config):
     if config["split_hash"]: lines.append(f"Split hash `{config['split_hash']}`.")
     if training.get("manifest"): lines.append(f"Manifest hash `{training['manifest'][:16]}`.")
     if fit.get("best") and fit.get("weights", training.get("weights")) == training.get("weights"):
-        lines.append(f"Weights of epoch {fit['best'][1]} of the stage `{fit['best'][0]}`, seed {fit.get('seed')}.")
+        mixed = f", {fit['share']:.0%} of them and the rest of the start's" if fit.get("share", 1) < 1 else ""
+        lines.append(f"Weights of epoch {fit['best'][1]} of the stage `{fit['best'][0]}`{mixed}, seed {fit.get('seed')}.")
     if fit.get("validate") is False:
-        lines.append("Trained on training and validation images together, for the epochs that validation had chosen "
-                     "before: nothing has measured these very weights.")
+        lines.append("Trained on the validation images too, for the epochs they chose; nothing measured these weights.")
     if training.get("logit_shift"):
         lines.append("The classes were weighted in training, which shifts a network's logits by the logarithm of the "
                      "weights. That was taken off the bias of its last layer, so what is saved here gives "

@@ -86,7 +86,8 @@ def _train_command(commands):
     arg("--head-epochs", "--body-epochs")
     arg("--lr", type=float, metavar="RATE", help="highest rate (default: 0.0004, from random ones 0.003, detect 0.002)")
     arg("--bs", default=argparse.SUPPRESS, help="images a batch, at most (default: 8 to 64)")
-    arg("--augs", metavar="light|medium|strong|none", help="augmentation in training (default: medium, detect light)")
+    arg("--augs", metavar="mirror|light|medium|strong|none", help="augmentation in training (default: medium, from a "
+        "probe mirror, detect light)")
     arg("--task", metavar="classify|detect", help="name what an image shows, or find boxes (default: classify)")
     arg("--boxes", metavar="BOXES", help="detect: a table, or what convert reads (default: those in DATA, if COCO)")
     arg("--tiles", metavar="COLUMNSxROWS", help="detect: cut each picture of --size into so many overlapping tiles")

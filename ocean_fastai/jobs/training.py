@@ -222,7 +222,7 @@ def _check_options(o):
     if o["recipe"] not in RECIPES: raise OceanError(f"--recipe {o['recipe']}: choose {', '.join(RECIPES)}")
     if o["bs"] is not None and o["bs"] < 1: raise OceanError(f"--bs {o['bs']}: a batch holds at least one image")
 
-_AUGS = ("light", "medium", "strong", "none")
+_AUGS = ("mirror", "light", "medium", "strong", "none")
 
 def _balance(balance):
     "How much each target counts, of `floor=1,elements=0.5` too. Raises `OceanError`."
@@ -282,7 +282,7 @@ def train(
     test:float=0., # Share of the images to judge the final model on, where the split has no test part
     images:str|Path|None=None, # Folder that relative paths of a table start at; by default that of the file
     lr:float|None=None, # Highest rate of the classifier while the whole network trains; by default as suits the start
-    augs:str="medium", # Augmentation: light, medium, strong, or none
+    augs:str|None=None, # mirror, light, medium, strong, none; by default medium, from a probe mirror
     weighted:bool|str=True, # Weigh classes inverse to their frequency? "pos" weighs presences instead
     balance:str|dict|None=None, # How much each target counts: {target: number}, or "uncertainty" to learn it
     num_workers:int|None=None, # Loader processes; by default none for few images
@@ -300,7 +300,7 @@ def train(
         weights=None if init else str(weights or "none"), init=init and os.path.abspath(init),
         size=list(parse_size(size)), crop=crop_option(crop), groups=groups,
         value_range=value_range and list(value_range),
-        valid=valid, test=test, head_epochs=head_epochs, body_epochs=body_epochs, lr=lr, bs=bs, augs=augs or "none",
+        valid=valid, test=test, head_epochs=head_epochs, body_epochs=body_epochs, lr=lr, bs=bs, augs=augs or ("mirror" if recipe in ("both", "auto") else "medium"),
         weighted=_weighted(weighted), balance=_balance(balance), seed=seed, refit=refit, precision=precision,
         thresholds=thresholds, recipe=recipe, **({"machine_labels": True} if machine_labels else {}))
     run,note = Path(out),claimed(out, new_note("train", options), resume)
