@@ -23,7 +23,7 @@ from ..evaluate.survey_page import shares_report
 from ..explain.subclasses import name_subclasses, subclasses_report
 from ..explain.subclasses import subclasses as find_subclasses
 from ..infer.bundle import load_bundle
-from ..infer.domain import OUTSIDE
+from ..evaluate.domain import OUTSIDE
 from ..infer.predict import load_predictions
 from .base import check_free, new_note, now, save_note, watched, writing
 from .data import read_items
