@@ -33,7 +33,8 @@ from ..infer.bundle import WEIGHTS, load_bundle, save_bundle
 from ..infer.detect import refuse_detector
 from ..infer.domain import learner_domain
 from ..infer.predict import predict_table
-from .base import bars, begun, claimed, new_note, now, save_json, save_note, watched, writing
+from ocean_fastai.jobs.base import (bars, begun, claimed, named_numbers, new_note, now, save_json, save_note, watched,
+    writing)
 from .data import (check_network, check_outside, check_range, crop_option, interval_groups,
     labelled_targets, parted, read_labelled)
 from .recipes import (BESIDE, RECIPES, frozen_body_of, probe_beside, started, starting_probe,
@@ -226,12 +227,8 @@ _AUGS = ("light", "medium", "strong", "none")
 
 def _balance(balance):
     "How much each target counts, of `floor=1,elements=0.5` too. Raises `OceanError`."
-    if balance in (None, "uncertainty") or isinstance(balance, dict): return balance
-    pairs = [o.partition("=") for o in listify(balance.split(",") if isinstance(balance, str) else balance)]
-    try: return {t.strip(): float(n) for t,_,n in pairs}
-    except ValueError:
-        raise OceanError(f"--balance {balance}: give uncertainty, or a number for each target such as "
-                         f"floor=1,elements=0.5") from None
+    if balance in (None, "uncertainty"): return balance
+    return named_numbers(balance, "--balance", "uncertainty, or a number for each target such as floor=1,elements=0.5")
 
 def _weighted(weighted):
     "Whether classes are weighed, of yes and no too. Raises `OceanError`."
