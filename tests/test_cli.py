@@ -233,6 +233,10 @@ def test_group_writes_what_split_keeps_together(drawn, home):
     assert (pd.read_csv(home/"grouped-split.csv").groupby("group").split.nunique() == 1).all()
     assert "exists already" in refused("group", drawn, "--out", home/"grouped.csv")
     assert "choose from name, time, hash, embedding" in refused("group", drawn, "--out", home/"g2.csv", "--evidence", "smell")
+    for typed,says in (("smell=1", "smell has none"), ("time=soon", "give a number for each, such as time=5"), ("hash=65", "bits, 0 to 64")):
+        assert says in refused("group", drawn, "--out", home/"g2.csv", "--thresholds", typed)
+    out,_ = ok("group", drawn, "--out", home/"g3.csv", "--evidence", "name,time", "--thresholds", "time=0.01")
+    assert "24 images in 12 groups" in out
     assert "has a column `group` already" in refused("group", mine(home, df), "--out", home/"g2.csv", "--evidence", "name")
     assert not (home/"g2.csv").exists()
 

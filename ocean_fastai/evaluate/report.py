@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..core import SEED, OceanError, old_name
 from .bootstrap import images_judged
+from .domain import OUTSIDE, errors_by_domain, plot_errors_by_domain
 from .scores import as_matrices, classification_scores, confusion, match_truth, targets_of
 from ..pages import contact_sheet, save_page
 from ..fonts import fit_fonts
@@ -215,6 +216,42 @@ def _readable(summary):
     out = summary.drop(columns=["n", "n_all", "n_groups"]).assign(metric=summary["metric"].str.replace("_", " "))
     return out.rename(columns={"value_low": "95 % from", "value_high": "to"})
 
+# %% ../../nbs/67_evaluate.report.ipynb #d0670001
+_FIFTH = 10 # Images of a fifth, at least
+
+def _distance_sections(preds, df, table, prefix, groups, n_boot, seed)->list:
+    "How many images are unlike the training images, and their errors; nothing where no distance is known."
+    target = table.attrs["target"]
+    far = preds.loc[(preds["target"] == target).to_numpy(), "domain"].dropna().to_numpy(float)
+    if not len(far): return []
+    out = far > OUTSIDE
+    told = ("The column domain of the predictions says how far an image is from those of the training, 0 to 1. Of "
+            f"{len(far)} images predicted {out.sum()} ({out.mean():.1%}) are unlike the training images (domain over "
+            f"{OUTSIDE}).")
+    n,heading = int(table["domain"].notna().sum()),f"{prefix}Errors by distance from the training images"
+    if n < 5*_FIFTH:
+        return [(heading, f"{told}\n\n{n} images are too few to compare the errors of near and far ones: fifths of "
+                          f"{_FIFTH} images each need {5*_FIFTH}.", None)]
+    errors = errors_by_domain(preds, df, target, groups=groups, n_boot=n_boot, seed=seed)
+    near,last = errors.iloc[0],errors.iloc[4]
+    if last["domain_from"] <= near["domain_to"]:
+        return [(heading, f"{told}\n\nMost are equally far, so errors of near and far ones can't be compared.", None)]
+    return [(heading, f"{told}\n\n{_nearer_and_farther(errors, table.attrs['multi'])}",
+             [(figure_of(plot_errors_by_domain(errors)), "Share of wrong answers, near to far"), errors.round(3)])]
+
+def _nearer_and_farther(errors, multi)->str:
+    "What errors by distance say, in words."
+    near,last,gap = (errors.iloc[i] for i in (0, 4, 5))
+    of = "answers, one for each class of an image," if multi else "answers"
+    text = (f"The images in fifths, from the nearest to the farthest: {near['error']:.1%} of the {of} are wrong in the "
+            f"nearest fifth and {last['error']:.1%} in the farthest, a difference of {100*gap['error']:.1f} points")
+    if np.isnan(gap["error_low"]): return f"{text} ({errors.attrs['interval']})."
+    text += (f" (95 % interval {100*gap['error_low']:.1f} to {100*gap['error_high']:.1f}). Intervals: "
+             f"{errors.attrs['interval']}. ")
+    if gap["error_low"] > 0: return text + "Predictions of images as far as these deserve less trust, and more checks."
+    if gap["error_high"] < 0: return text + "Here the far images are the easier ones."
+    return text + "These images don't show whether errors rise with the distance."
+
 # %% ../../nbs/67_evaluate.report.ipynb #3f298128
 _SUPPORT = "Support is the number of images that have the class, and groups the number of groups that they come from."
 
@@ -227,6 +264,7 @@ def _sections(preds, df, target, prefix, groups, n_boot, seed, n_examples)->list
     explained = _explained(classes, summary) + _choice_text(preds.attrs.get("prior"), target)
     out = [(f"{prefix}Scores", explained, _readable(summary)),
            (f"{prefix}Classes", _SUPPORT, shown), (f"{prefix}Confusion", _mixed_up(cm), plot)]
+    if "domain" in table: out += _distance_sections(preds, df, table, prefix, groups, n_boot, seed)
     for right in (True, False) if n_examples else ():
         rows = _examples(table, right, n_examples).assign(color=_RIGHT if right else _WRONG)
         heading = f"{prefix}{'Right' if right else 'Wrong'} examples"

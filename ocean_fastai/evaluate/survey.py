@@ -19,6 +19,7 @@ from scipy.stats import norm
 
 from ..core import SEED, OceanError, few
 from ..data.manifest import cell_texts, classes_of, is_multilabel, label_matrix
+from .domain import OUTSIDE
 from .scores import manifest_rows, target_rows
 from .shares import class_shares
 
@@ -154,6 +155,12 @@ def _rows_of_class(s, c, k, least, alpha):
                      "note": note if np.isnan(o["share"]) else ""})
     return rows if len(s.names) > 1 else [rows[0] | {"stratum": "all"}]
 
+def _outside(s):
+    "How many frames are unlike the training images, of all and of each stratum; None where that isn't known of each"
+    if "domain" not in s.rows or s.rows["domain"].isna().any(): return None
+    far = (s.rows["domain"] > OUTSIDE).to_numpy()
+    return {"all": int(far.sum())} | dict(zip(s.names, np.bincount(s.strata, far, len(s.names)).astype(int)))
+
 def _odd_draw(s, c):
     "Classes that the model sees much more or less often in the checked frames than in the rest of their strata"
     N,n = (np.bincount(o, minlength=len(s.names)) for o in (s.strata, s.strata[c.frames]))
@@ -176,7 +183,7 @@ def estimate_shares(
     classes:list|None=None, # Classes to count; by default the model's
     alpha:float=.05, # How often an interval may miss
     least:int=10, # Checked frames that a stratum needs; with fewer its estimates are NaN
-)->pd.DataFrame: # stratum, class, naive, sample, share (the last two with _low, _high), n, n_checked, to_halve, note
+)->pd.DataFrame: # stratum, class, naive, sample, share (both with _low, _high), n, n_checked, n_outside, to_halve, note
     "The share of frames with each class. Raises `OceanError` for frames not of the survey, or unknown classes."
     if not 0 < alpha < 1: raise OceanError(f"alpha={alpha}: how often an interval may miss, in (0, 1), such as 0.05")
     if least < 2: raise OceanError(f"least={least}: a stratum needs 2 checked frames or more")
@@ -185,6 +192,7 @@ def estimate_shares(
     notes = list(c.notes)
     rows = [row for k in range(len(c.classes)) for row in _rows_of_class(s, c, k, least, alpha)]
     table = pd.DataFrame(rows)
+    if far := _outside(s): table.insert(list(table).index("n_checked") + 1, "n_outside", table["stratum"].map(far))
     order = {name: i for i,name in enumerate(["all", *s.names])}
     table = table.sort_values("stratum", key=lambda o: o.map(order), kind="stable", ignore_index=True)
     if odd := _odd_draw(s, c):

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..core import OceanError, few
+from .domain import OUTSIDE
 from .report import figure_of
 from ..pages import save_page
 
@@ -52,11 +53,18 @@ _HOW = ("Of each class: what the model counts, what the checked frames alone say
         "frames would give in {level} of such surveys, if the checked frames were drawn at random; they say nothing of "
         "other places. The count has none: a model's errors don't shrink with the number of frames.")
 
+def _outside(table):
+    "The section about frames that are unlike the training images, stratum by stratum."
+    some = table.drop_duplicates("stratum")
+    shown = some[["stratum", "n", "n_outside"]].assign(share_outside=(some["n_outside"]/some["n"]).round(4))
+    text = (f"n_outside of n frames are unlike the images that trained the model (column domain over {OUTSIDE}). "
+            "What it says of them is worth less; where there are many, check more.")
+    return "Frames unlike the training images", text, shown
+
 def shares_report(
     table:pd.DataFrame, # What `estimate_shares` gave
     path:str|Path, # The .html file
     title:str|None=None, # Heading; by default after the target
-    outside:pd.DataFrame|None=None, # Of each stratum how many frames lie outside what the model knows, to show too
 )->Path: # `path`
     "Write a page of the shares."
     whole = table[table["stratum"] == "all"]
@@ -68,10 +76,11 @@ def shares_report(
         text = "Each class in every stratum. In brackets how many of its frames were checked."
         sections.append(("By stratum", text, [figure_of(plot_shares(table, label=c))
                                               for c in table["class"].unique()[:12]]))
-    if outside is not None and len(outside):
-        sections.append(("Frames unlike the training images", "Predictions of frames that are unlike all training "
-                         "images are worth less; where there are many, check more.", outside))
+    far = "n_outside" in table
+    if far: sections.append(_outside(table))
     shown = table.drop(columns="note") if (table["note"] == "").all() else table
-    sections.append(("All numbers", "to_halve: how many more frames to check for half the interval.", shown.round(4)))
+    text = ("to_halve: how many more frames to check for half the interval."
+            + " n_outside: frames unlike the training images."*far)
+    sections.append(("All numbers", text, shown.round(4)))
     notes = table.attrs.get("notes") or []
     return save_page(path, title or f"Shares of {table.attrs.get('target', 'classes')}", sections, "\n\n".join(notes))

@@ -255,10 +255,11 @@ def _learner_bundle(learn, thresholds, calibration, decide):
     if getattr(learn.dls, "geometry", None) is not None:
         out = learner_bundle(learn, thresholds, calibration, decide)
         check_view(learn, out)
-        return out
-    plain = learner_bundle(learn, thresholds, calibration, decide, Geometry())
-    out = _LoaderBundle(learn.model, plain.config)
-    out.learn = learn
+    else:
+        plain = learner_bundle(learn, thresholds, calibration, decide, Geometry())
+        out = _LoaderBundle(learn.model, plain.config)
+        out.learn = learn
+    out.domain = getattr(learn, "domain", None)
     return out
 
 @renamed(learn="model")

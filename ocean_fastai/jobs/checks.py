@@ -18,7 +18,7 @@ from fastcore.basics import listify
 
 from ..core import OceanError, atomic_folder
 from ..data.audit import audit_images, audit_report
-from ..data.groups import group_frames, plot_links
+from ..data.groups import check_thresholds, group_frames, plot_links
 from ..data.manifest import load_manifest, save_manifest
 from ..data.sources import manifest_from_csv
 from ..data.splits import group_column
@@ -28,7 +28,7 @@ from ..formats.coco import is_coco
 from ..geometry import parse_size
 from ..infer.embed import embed
 from ..infer.items import default_workers
-from .base import check_free, new_note, now, save_note, watched, writing
+from .base import check_free, named_numbers, new_note, now, save_note, watched, writing
 from .data import check_outside, read_items, read_labelled
 from ..train.models import OFFLINE
 
@@ -65,6 +65,7 @@ def group(
     out, # Manifest to write (.csv, .parquet), with a column `group`
     target:str|list|None=None, # Targets; for class folders the name of their column
     evidence:list|None=None, # Of name, time, hash and embedding; by default what there is
+    thresholds:dict|str|None=None, # {"time": seconds, "hash": bits, "embedding": distance}; default: found in the data
     arch:str|None=None, # A timm network, or the folder of a trained model; by default that of the extra `offline`
     weights:str|None="hub", # Of a network that `arch` names: "hub", "offline", a file, or "none"
     embeddings:str|Path|None=None, # A .parquet file to keep the embeddings in, and to go on with
@@ -77,13 +78,15 @@ def group(
 )->pd.DataFrame: # The manifest
     "Write a manifest with look-alike groups. Raises `OceanError` for bad input or an `out` that is taken."
     check_free(out, "choose another file with --out")
+    wanted = None if evidence is None else listify(evidence)
+    cuts = named_numbers(thresholds or {}, "--thresholds", "a number for each, such as time=5,hash=6,embedding=0.4")
+    check_thresholds(cuts, wanted) # before an hour of embedding
     if target: df = read_labelled(data, target, images=images, machine_labels=True)[0]
     else: df = _table_of(data, images)
-    wanted = None if evidence is None else listify(evidence)
     table = None
     if wanted is None or "embedding" in wanted:
         table = embedded(df, arch, weights, embeddings, size, crop, bs, num_workers, device)
-    df = group_frames(df, table, wanted, num_workers=num_workers, progress=watched())
+    df = group_frames(df, table, wanted, cuts, num_workers=num_workers, progress=watched())
     with writing(out):
         path = save_manifest(df, out)
         if df.attrs["groups"]["pictures"]:

@@ -275,13 +275,15 @@ def _group_commands(commands):
     arg("--limit", type=float, metavar="N", default=3.5, help="how many times the usual distance stands out")
     arg("--images", "--value-range", "--num-workers")
     arg = add_command(commands, "group", "put look-alike images and frames of one video into groups, in a manifest", [
-        "dive/ --out dive.csv",
+        "dive/ --out dive.csv", "dive/ --thresholds time=5,hash=6 --out nearer.csv",
         "labels.csv --target floor --arch mobilenetv2_100 --weights mobilenetv2.safetensors --out grouped.csv"])
     arg("data")
     arg("--out", required=True, metavar="MANIFEST", help="manifest to write (.csv, .parquet), with a column group; "
         "a picture of the thresholds beside it")
     arg("--target", "--images")
     arg("--evidence", type=as_names, metavar="A,B", help="of name, time, hash, embedding (default: what there is)")
+    arg("--thresholds", metavar="time=5,hash=6", help="up to where images belong together: time in seconds, hash in "
+        "bits of 64 that differ, embedding as a distance of 0 to 2 (default: chosen from the data)")
     embedding_options(arg)
     arg = add_command(commands, "leaks", "say which held-out images training knows, and what that adds to a score", [
         "labels.csv --target floor --out leaks", "split.csv --target floor --groups video --out leaks"])

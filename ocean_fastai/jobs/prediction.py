@@ -16,7 +16,7 @@ import ocean_fastai.infer.predict # `Bundle.predict`
 from ..core import OceanError, few, printable
 from ..geometry import parse_size
 from ..infer.bundle import load_bundle
-from ..infer.domain import OUTSIDE
+from ..evaluate.domain import OUTSIDE
 from ..infer.embed import embed as embed_images
 from ..infer.onnx import export_onnx
 from ..infer.ray import ray_predict

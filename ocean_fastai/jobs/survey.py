@@ -23,7 +23,6 @@ from ..evaluate.survey_page import shares_report
 from ..explain.subclasses import name_subclasses, subclasses_report
 from ..explain.subclasses import subclasses as find_subclasses
 from ..infer.bundle import load_bundle
-from ..infer.domain import OUTSIDE
 from ..infer.predict import load_predictions
 from .base import check_free, new_note, now, save_note, watched, writing
 from .data import read_items
@@ -51,13 +50,6 @@ def _banded_tables(preds, survey, strata, bands):
     if strata[0] in preds: return _banded(preds, strata[0], edges),survey
     if survey is not None and strata[0] in survey: return preds,_banded(survey, strata[0], edges)
     return preds,survey
-
-def _outside(preds, table):
-    "How many frames lie outside of what the model knows; None where that isn't known"
-    if "domain" not in preds: return None
-    far = preds.loc[preds["target"] == table.attrs["target"], "domain"].dropna()
-    return pd.DataFrame({"frames": [len(far)], "unlike all training images": [int((far > OUTSIDE).sum())],
-                         "part": [(far > OUTSIDE).mean()]})
 
 def shares(
     predictions, # A table that `predict` wrote, of every frame of the survey
@@ -95,7 +87,7 @@ def shares(
         if draw is not None: draw.to_csv(folder/"to_check.csv", index=False)
         if table is not None:
             table.to_csv(folder/"shares.csv", index=False, float_format="%.6g")
-            shares_report(table, folder/"report.html", outside=_outside(preds, table))
+            shares_report(table, folder/"report.html")
         save_note(folder, note, status="finished", finished=now())
     if table is not None: _say(table, out)
     if draw is not None:

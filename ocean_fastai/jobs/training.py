@@ -33,10 +33,10 @@ from ..infer.bundle import WEIGHTS, load_bundle, save_bundle
 from ..infer.detect import refuse_detector
 from ..infer.domain import learner_domain
 from ..infer.predict import predict_table
-from .base import bars, begun, claimed, new_note, now, save_json, save_note, watched, writing
-from ocean_fastai.jobs.data import (check_network, check_outside, check_range, crop_option, interval_groups,
-                                    labelled_targets,
-    parted, read_labelled)
+from ocean_fastai.jobs.base import (bars, begun, claimed, named_numbers, new_note, now, save_json, save_note, watched,
+    writing)
+from .data import (check_network, check_outside, check_range, crop_option, interval_groups,
+    labelled_targets, parted, read_labelled)
 from .recipes import (BESIDE, RECIPES, frozen_body_of, probe_beside, started, starting_probe,
     trained, trained_on_all, without_probe)
 from .results import figures_by_target, headlines, warn_unreadable, write_results
@@ -144,6 +144,12 @@ def _labels_sections(df, learn, chosen, precision):
     return [*out, ("Which labels go together", _TOGETHER, figure_of(plot_cooccurrence(counts)))]
 
 # %% ../../nbs/93_jobs.training.ipynb #92243d2c
+def _domain(learn, groups):
+    "What the training images look like to the network; None where that can't be said, of which stderr tells"
+    if getattr(learn, "domain", None) is not None: return learn.domain
+    try: return learner_domain(learn, "auto" if groups == "none" else groups)
+    except OceanError as e: print(f"predictions will have no column domain: {e}", file=sys.stderr)
+
 def _validated(run, learn, targets, options, boxes, probe_preds=None):
     "Write the history and the files of the validation images; their figures, and what was fitted on them."
     learn.history.to_csv(run/"history.csv", index=False)
@@ -153,12 +159,12 @@ def _validated(run, learn, targets, options, boxes, probe_preds=None):
         curve = [figure_of(plot_history(learn.history)), learn.history.round(4)]
         extra.append(("Training", f"Best epoch: {learn.fit_summary['best']}.", curve))
     fit = _fitted(learn, df, boxes, targets[0])
+    learn.domain,groups = _domain(learn, options["groups"]),interval_groups(df, options["groups"])
     raw = predict_table(learn, df, progress=False)
     calibration = _calibration(learn, df, raw, options["precision"])
     chosen = _thresholds(apply_temperature(raw, _temperatures(calibration)), df, learn.dls.multilabel, options)
     if probe_preds is not None:
-        table = probe_beside(raw, probe_preds, df, labelled_targets(df, targets), interval_groups(df,
-                                                                      options["groups"]))
+        table = probe_beside(raw, probe_preds, df, labelled_targets(df, targets), groups)
         extra.append(("Probe and network", BESIDE, table))
         for r in table[table["name"] == "probe"].itertuples():
             print(f"a probe on the frozen body has {r.metric} {r.value:.3f} on the validation images of {r.target}")
@@ -169,7 +175,7 @@ def _validated(run, learn, targets, options, boxes, probe_preds=None):
         extra.append(("Thresholds for localize", _FITTED, cuts))
     preds = apply_temperature(raw, _temperatures(calibration), {t: table["threshold"] for t,table in chosen.items()},
                               {t: o["abstain"] for t,o in calibration.items()})
-    about,groups = _REFIT if options["refit"] else _VALID,interval_groups(df, options["groups"])
+    about = _REFIT if options["refit"] else _VALID
     figures = write_results(run, preds, df, labelled_targets(df, targets), "validation", about, groups, extra)
     learn.fit_summary["valid"] = {f"{t}: {k}" if len(targets) > 1 else k: v["value"]
                                   for t,f in figures.items() for k,v in f["metrics"].items()}
@@ -177,12 +183,6 @@ def _validated(run, learn, targets, options, boxes, probe_preds=None):
     return figures,{"localization": fit, "calibration": calibration, "thresholds": thresholds}
 
 # %% ../../nbs/93_jobs.training.ipynb #aa16f1c0
-def _domain(learn, groups):
-    "What the training images look like to the network; None where that can't be said, of which stderr tells"
-    if getattr(learn, "domain", None) is not None: return learn.domain
-    try: return learner_domain(learn, "auto" if groups == "none" else groups)
-    except OceanError as e: print(f"predictions will have no column domain: {e}", file=sys.stderr)
-
 def _exported(run, learn, targets, options, fitted, body):
     "The bundle and, if there are test images, their files; returns their figures or None."
     if options["refit"]:
@@ -190,9 +190,10 @@ def _exported(run, learn, targets, options, fitted, body):
         learn = trained_on_all(learn, body, *again)
         learn.history.to_csv(run/"refit_history.csv", index=False)
         learn.fit_summary["validated"]["valid"] = before.fit_summary["valid"]
+        learn.domain = _domain(learn, options["groups"])
     shutil.rmtree(run/"bundle", ignore_errors=True)
     save_bundle(learn, run/"bundle", notes=_REFIT_NOTE if options["refit"] else None,
-                domain=_domain(learn, options["groups"]), **fitted)
+                domain=learn.domain, **fitted)
     df = learn.dls.manifest
     df = df[df["split"] == "test"].drop(columns="cached").reset_index(drop=True)
     if not len(df): return None
@@ -226,12 +227,8 @@ _AUGS = ("mirror", "light", "medium", "strong", "none")
 
 def _balance(balance):
     "How much each target counts, of `floor=1,elements=0.5` too. Raises `OceanError`."
-    if balance in (None, "uncertainty") or isinstance(balance, dict): return balance
-    pairs = [o.partition("=") for o in listify(balance.split(",") if isinstance(balance, str) else balance)]
-    try: return {t.strip(): float(n) for t,_,n in pairs}
-    except ValueError:
-        raise OceanError(f"--balance {balance}: give uncertainty, or a number for each target such as "
-                         f"floor=1,elements=0.5") from None
+    if balance in (None, "uncertainty"): return balance
+    return named_numbers(balance, "--balance", "uncertainty, or a number for each target such as floor=1,elements=0.5")
 
 def _weighted(weighted):
     "Whether classes are weighed, of yes and no too. Raises `OceanError`."
