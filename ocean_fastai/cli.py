@@ -25,7 +25,7 @@ def _job(command):
 
 _FOREIGN = {"classify": ("boxes", "tiles", "epochs", "machine"),
             "detect": ("recipe", "head_epochs", "body_epochs", "weighted", "balance", "precision", "thresholds",
-                       "refit", "resume")}
+                       "refit")}
 _USUAL = {"recipe": "finetune", "head_epochs": 8, "body_epochs": 4, "thresholds": "half"} # Of `train`, unless given
 
 def _of_task(command, args):

@@ -4,7 +4,9 @@ import time
 
 import pandas as pd
 import pytest
+import torch
 from jobs import TINY, Forked, draw, ok, refused
+from safetensors.torch import load_file
 
 LONGER = [*TINY[:-1], "6"]
 
@@ -53,6 +55,26 @@ def test_train_killed_in_the_cache_in_an_epoch_and_interrupted(home, drawn, whol
     for name in ("history.csv", "predictions.csv"):
         ours,theirs = (pd.read_csv(folder/name).drop(columns="seconds", errors="ignore") for folder in (run, whole))
         pd.testing.assert_frame_equal(ours, theirs, atol=1e-3)
+
+def test_a_detector_killed_after_an_epoch(home, drawn):
+    "It ends with the weights, boxes and files of a run without a break."
+    small = ["--arch", "test_efficientnet", "--weights", "none", "--size", "64", "--bs", "8", "--epochs", "6"]
+    argv = ["train", drawn, "--task", "detect", "--boxes", drawn.parent/"boxes.csv", *small, "--out"]
+    run,straight = home/"detector",home/"straight-detector"
+    stop_when(lambda: files(run/"checkpoint", "epoch-*"), *argv, run)
+    assert files(run/"checkpoint", "epoch-*") and not (run/"bundle").exists()
+    assert "--resume" in refused(*argv, run)
+    assert "lr was 0.002, not 0.01" in refused(*argv, run, "--resume", "--lr", "0.01")
+    ok(*argv, run, "--resume")
+    ok(*argv, straight)
+    assert sorted(p.name for p in run.iterdir()) == sorted(p.name for p in straight.iterdir())
+    assert (run/"split.csv").read_bytes() == (straight/"split.csv").read_bytes()
+    ours,theirs = (load_file(folder/"bundle"/"model.safetensors") for folder in (run, straight))
+    assert ours.keys() == theirs.keys() and all(torch.allclose(ours[k], theirs[k], atol=1e-5) for k in ours)
+    for name in ("history.csv", "boxes.csv"):
+        pd.testing.assert_frame_equal(*(pd.read_csv(folder/name) for folder in (run, straight)), atol=1e-3)
+    said,_ = ok(*argv, run, "--resume")
+    assert "is finished already" in said
 
 def test_a_manifest_that_changed_after_the_kill(home, drawn):
     "Half a run on one table and half on another would be neither."

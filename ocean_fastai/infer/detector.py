@@ -11,21 +11,22 @@ __all__ = ['fit_min_scores', 'detector_bundle', 'train_detector']
 from contextlib import nullcontext
 from pathlib import Path
 
-import fastai.callback.schedule # `Learner.fit_one_cycle`
 import numpy as np
 import pandas as pd
 import timm
 
 import ocean_fastai.infer.predict # `Bundle.predict`
-from ..core import SEED, OceanError
+from ..core import SEED, OceanError, content_hash
 from ..data.boxes import box_ious, boxes_to_labels, matched_boxes, true_pairs
+from ..data.manifest import split_parts
 from ..data.splits import split_frames
 from .bundle import Bundle, load_bundle
-from .card import DETECTOR_VERSION
+from .card import DETECTOR_VERSION, json_values
 from .config import data_summary, whole_config
 from .detect import best_min_score, detect
 from ..train.boxes import box_loaders, boxes_to_learn, detector_learner
-from ..train.models import OFFLINE
+from ..train.models import OFFLINE, weights_fingerprint
+from ..train.stages import Stage, TrainLog, one_cycle
 
 # %% ../../nbs/465_infer.detector.ipynb #46500006
 def fit_min_scores(
@@ -92,6 +93,17 @@ def _body(arch, weights, init):
     norm = (cfg.mean, cfg.std) if cfg is not None else ((.5,)*3, (.5,)*3)
     return arch,weights,None,None,tuple(list(map(float, o)) for o in norm)
 
+def _plan(learn, weights, network, **more):
+    "What a run that goes on must share with the one that was stopped."
+    dls,df = learn.dls,learn.dls.manifest
+    boxes = dls.boxes[["path", "label", "x0", "y0", "x1", "y1", "weight"]]
+    if weights is not None: weights = Path(weights).name
+    return json_values({"by": "train_detector", "arch": learn.arch, "seed": learn.seed, **more, "weights": weights,
+        "init": None if network is None else weights_fingerprint(network), "bs": dls.train.bs,
+        "geometry": dls.geometry.to_dict(), "classes": dls.targets["boxes"], "detector": learn.detector.args,
+        "boxes": content_hash(boxes.to_json()),
+        "split": content_hash([df["path"].astype(str).tolist(), split_parts(df).tolist()])})
+
 def train_detector(
     df:pd.DataFrame, # Manifest, perhaps with `split`, else it is split by `groups`
     boxes:pd.DataFrame, # Their boxes
@@ -117,6 +129,8 @@ def train_detector(
     cache:str|Path|None=None, # Folder for the squished images; needed where reading them takes long
     num_workers:int=0, # Processes that read images
     value_range:tuple|None=None, # As for `open_image`
+    folder:str|Path|None=None, # Where an unfinished run is kept; None keeps nothing
+    resume:bool=False, # Go on from the last finished epoch in `folder`
     progress:bool=True, # Show fastai's table of epochs, and what is left out?
     cbs:list|None=None, # More fastai callbacks
 )->Bundle: # `localize` gives its boxes, `predict` image-level scores; its `history` is a row an epoch
@@ -129,16 +143,15 @@ def train_detector(
     arch,weights,network,args,norm = _body(arch, weights, init)
     dls = box_loaders(images, own, size, crop, tiles, bs, augs, norm, cache, num_workers, seed, value_range)
     learn = detector_learner(dls, arch, weights, network, channels, convs, seed, args, cbs)
+    log = TrainLog(folder, _plan(learn, weights, network, epochs=epochs, lr=lr, augs=augs))
+    log.begin(learn.detector, dls.device, resume)
+    stage = Stage("detector", log, learn.detector, epochs, seed)
     with nullcontext() if progress else learn.no_logging(),nullcontext() if progress else learn.no_bar():
-        learn.fit_one_cycle(epochs, slice(lr/10, lr), pct_start=.15)
-    history = pd.DataFrame(learn.recorder.values, columns=["train_loss",
-                                                           "valid_loss"]).rename_axis("epoch").reset_index()
-    if not np.isfinite(history[["train_loss"]].to_numpy()).all():
-        raise OceanError(f"the loss is no number any more; train with a lower rate than lr={lr}")
+        one_cycle(learn, epochs, slice(lr/10, lr), stage, pct_start=.15)
     judged = images[images["split"] == "valid"].reset_index(drop=True)
     judged.attrs = df.attrs
     first = detector_bundle(learn)
     least = fit_min_scores(first, judged, own[own["path"].isin(set(judged["path"].astype(str)))], progress=False)
     bundle = detector_bundle(learn, least)
-    bundle.history = history
+    bundle.history = pd.DataFrame(log.rows)[["epoch", "train_loss", "valid_loss"]]
     return bundle

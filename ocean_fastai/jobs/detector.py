@@ -19,7 +19,7 @@ from fastcore.basics import listify
 from ..core import SEED, OceanError
 from ..data.boxes import boxes_to_labels
 from ..data.sources import manifest_from_csv
-from ..data.splits import save_split, split_frames
+from ..data.splits import load_split, save_split, split_frames
 from ..evaluate.boxes import boxes_report
 from ..evaluate.detection import ap_scores
 from ..evaluate.report import figure_of, plot_history
@@ -30,7 +30,7 @@ from ..geometry import parse_size
 from ..infer.bundle import save_bundle
 from ..infer.detect import detect
 from ..infer.detector import train_detector
-from .base import bars, begun, claimed, new_note, now, save_json, save_note, watched, writing
+from .base import bars, begun, claimed, ended, new_note, now, save_json, save_note, watched, writing
 from .data import check_outside, check_range, crop_option, interval_groups, parse_tiles
 from ..train.boxes import boxes_to_learn
 
@@ -107,6 +107,14 @@ def _plain(o):
     return None if isinstance(o, float) and np.isnan(o) else o
 
 # %% ../../nbs/935_jobs.detector.ipynb #9350000a
+def _parted(run, df, target, valid, test, groups, seed):
+    "The split of a run: made, or read again from its `split.csv`."
+    targets,frozen = [target] if target else [],run/"split.csv"
+    if frozen.exists(): return load_split(df, frozen, targets)
+    df = split_frames(df, valid, test, groups=groups, seed=seed)
+    save_split(df, frozen, targets)
+    return df
+
 def train_boxes(
     data, # A manifest file (.csv, .parquet), or a COCO file (.json), which holds boxes itself
     out, # Folder of the run; must not exist, or be empty
@@ -128,6 +136,7 @@ def train_boxes(
     augs:str="light", # Augmentation: light, medium, strong, or none
     machine:bool=False, # Learn from boxes that no person has looked at too, their scores as weights?
     seed:int=SEED, # Of the split, the first weights and the augmentation
+    resume:bool=False, # Go on with the run in `out`
     images:str|Path|None=None, # Folder that relative paths of a table start at; by default that of the file
     num_workers:int|None=None, # Loader processes; by default none
     value_range:list|tuple|None=None, # Numbers that are black and white, for images of other than 8 or full 16 bits
@@ -138,29 +147,29 @@ def train_boxes(
     weights = None if weights in (None, "none") else str(weights)
     made = dict(classes=classes and list(classes), arch=arch, weights=weights, size=list(parse_size(size)),
                 crop=crop_option(crop), tiles=parse_tiles(tiles), epochs=epochs, lr=lr or 2e-3, bs=bs or 8,
-                augs=None if augs in (None, "none") else augs, machine=machine, seed=seed, num_workers=num_workers or 0,
+                augs=None if augs in (None, "none") else augs, machine=machine, seed=seed,
                 value_range=value_range and [float(v) for v in value_range])
     options = {"data": os.path.abspath(data), "out": os.path.abspath(out), "task": "detect", "target": named,
                "boxes": boxes and os.path.abspath(boxes), "init": init and os.path.abspath(init), "groups": groups,
                "valid": valid, "test": test, "images": images and os.path.abspath(images), **made}
-    run,note = Path(out),claimed(out, new_note("train", options), False)
+    run,note = Path(out),claimed(out, new_note("train", options), resume)
+    if note["status"] == "finished": return ended(run, "is finished already")
     check_range(seed, made["size"])
     check_outside(out, data)
     df,own,target = read_boxed(data, boxes, named[0] if named else None, images)
     with writing(run),bars(),begun(run, note):
-        df = split_frames(df, valid, test, groups=groups, seed=seed)
-        bundle = train_detector(df, own, target=target, init=init, outside="clip", cache=run/"cache", **made)
+        df = _parted(run, df, target, valid, test, groups, seed)
+        bundle = train_detector(df, own, target=target, init=init, outside="clip", cache=run/"cache",
+                                num_workers=num_workers or 0, folder=run/"checkpoint", resume=True, **made)
         kept,own = boxes_to_learn(df, own, made["classes"], target, machine, "clip")
-    shutil.rmtree(run/"cache", ignore_errors=True)
-    save_split(df, run/"split.csv", [target] if target else [])
     bundle.history.to_csv(run/"history.csv", index=False)
     figures = {part: _judged(run, bundle, kept, own, part, groups) for part in ("valid", "test")}
     figures = {part: f for part,f in figures.items() if f}
     said = {f"validation: mean AP{round(100*r['iou'])}": r["ap"] for r in figures["valid"]["ap"]
             if r["class"] == MEAN_ROW}
+    shutil.rmtree(run/"bundle", ignore_errors=True) # Of a run that was stopped here
     save_bundle(bundle, run/"bundle", figures=said)
     save_json(run/"metrics.json", _plain(figures))
     save_note(run, note, status="finished", finished=now())
     for part,f in figures.items(): print(_headline(f, "validation" if part == "valid" else part))
-    print(f"{run} is finished: model in {run/'bundle'}, figures in {run/'report.html'}")
-    return run
+    return ended(run, "is finished")

@@ -33,8 +33,8 @@ from ..infer.bundle import WEIGHTS, load_bundle, save_bundle
 from ..infer.detect import refuse_detector
 from ..infer.domain import learner_domain
 from ..infer.predict import predict_table
-from ocean_fastai.jobs.base import (bars, begun, claimed, named_numbers, new_note, now, save_json, save_note, watched,
-    writing)
+from ocean_fastai.jobs.base import (bars, begun, claimed, ended, named_numbers, new_note, now, save_json, save_note,
+    watched, writing)
 from .data import (check_network, check_outside, check_range, crop_option, interval_groups,
     labelled_targets, parted, read_labelled)
 from .recipes import (BESIDE, RECIPES, frozen_body_of, probe_beside, started, starting_probe,
@@ -245,13 +245,7 @@ def _finished(run, note, targets, valid, test, fitted):
     save_note(run, note, status="finished", finished=now())
     for part,f in (("validation", valid), ("test", test)):
         if f: print(headlines(f, f"{part} images", targets))
-    return _ended(run, "is finished")
-
-def _ended(run, how):
-    "Remove what only an unfinished run needs, and say where the results are."
-    for name in ("cache", "checkpoint", "refit-checkpoint"): shutil.rmtree(run/name, ignore_errors=True)
-    print(f"{run} {how}: model in {run/'bundle'}, figures in {run/'report.html'}")
-    return run
+    return ended(run, "is finished")
 
 # %% ../../nbs/93_jobs.training.ipynb #6ad8d397
 @renamed(by="groups")
@@ -301,7 +295,7 @@ def train(
         weighted=_weighted(weighted), balance=_balance(balance), seed=seed, refit=refit, precision=precision,
         thresholds=thresholds, recipe=recipe, **({"machine_labels": True} if machine_labels else {}))
     run,note = Path(out),claimed(out, new_note("train", options), resume)
-    if note["status"] == "finished": return _ended(run, "is finished already")
+    if note["status"] == "finished": return ended(run, "is finished already")
     _check_options(options)
     check_outside(out, data)
     df,targets,boxes = read_labelled(data, target, groups, classes, images, machine_labels)

@@ -22,7 +22,7 @@ from fastai.data.core import DataLoaders
 from fastai.data.load import DataLoader
 from fastai.learner import Learner
 from fastai.optimizer import Adam
-from fastai.torch_core import set_seed
+from fastai.torch_core import default_device, set_seed
 from torch import nn
 
 from ..core import SEED, BoxError, OceanError, WeightsError, few
@@ -208,7 +208,7 @@ def box_loaders(
                          f"give more images, or bs={max(1, len(train))}")
     if not len(valid): raise OceanError("no image with boxes is left to validate on; give some the split valid")
     loader = partial(DataLoader, bs=bs, create_batch=_batched, num_workers=num_workers)
-    dls = DataLoaders(loader(train, shuffle=True, drop_last=True), loader(valid))
+    dls = DataLoaders(loader(train, shuffle=True, drop_last=True), loader(valid), device=default_device())
     dls.geometry,dls.manifest,dls.boxes,dls.norm = geometry,df,boxes,norm
     dls.targets,dls.tiles = {"boxes": classes},tiles
     return dls

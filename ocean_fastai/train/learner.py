@@ -226,11 +226,7 @@ def fit_transfer(self:Learner,
                     wd=self.wd if wd is None else wd)
         plan |= _settings(self)
         log = TrainLog(folder, plan, monitor)
-        if resume and not folder:
-            raise OceanError("fit_transfer: resume=True needs the folder= of the run to go on with")
-        if log.saved() and not resume:
-            raise OceanError(f"{folder}: holds an unfinished run; pass resume=True to go on with it, or remove it")
-        if resume: log.load(self.model, self.dls.device)
+        log.begin(self.model, self.dls.device, resume)
         from_first(None) # No process writes before all have looked
         if rank_distrib(): self.logger = noop
         for cb in filter(distributes, self.cbs): cb.sync_bn = False # It would drop activations of timm's networks

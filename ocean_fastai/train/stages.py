@@ -99,6 +99,15 @@ def load(self:TrainLog, model, device):
     self.opt = [{**numbers, **of(i)} for i,numbers in enumerate(state["opt"])]
 
 @patch
+def begin(self:TrainLog, model, device, resume):
+    "Start in a free folder, or go on with `resume`. Raises `OceanError` for a folder that is taken, or none."
+    if resume and not self.folder:
+        raise OceanError(f"{self.plan['by']}: resume=True needs the folder= of the run to go on with")
+    if self.saved() and not resume:
+        raise OceanError(f"{self.folder}: holds an unfinished run; pass resume=True to go on with it, or remove it")
+    if resume: self.load(model, device)
+
+@patch
 def done(self:TrainLog, stage):
     "Epochs of a stage that are finished."
     return sum(row["stage"] == stage for row in self.rows)
@@ -147,7 +156,7 @@ class Stage(EpochRows):
     "Seeds each epoch, keeps the best weights, stops early, leaves a checkpoint"
     order = 65
     def __init__(self,
-        name:str, # "head" or "body"
+        name:str, # "head" or "body" of a classifier, "detector"
         log:TrainLog, # Where rows and weights go
         model, # The whole network
         patience:int, # Epochs without a better one before the stage ends
