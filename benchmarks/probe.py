@@ -6,7 +6,7 @@ precision of plastic, bio and rov. Layers, pooling and the grid of C were fixed 
 fine-tuning and `both` (`train --recipe both`: fine-tuned from the probe) learn from the same training images, a fifth of them (by video on debris) for validation; both have 12 epochs at most, as `train` gives them. Intervals are bootstrap
 percentiles over the held-out images, on debris over whole videos; differences are paired.
 
-    python benchmarks/probe.py --out DIR [--sets seafloor debris] [--train] [--seeds 0 1 2]     (DIR keeps the embeddings)
+    python benchmarks/probe.py --out DIR [--sets seafloor debris] [--train] [--seeds 0 1 2]     (DIR keeps embeddings and predictions)
 """
 import argparse
 import os
@@ -73,9 +73,10 @@ def fitted(table, df, groups):
     return probe, probe.predict(table[table["path"].isin(test)]), time.process_time() - start
 
 
-def tuned(kind, table, df, arch, size, groups, seed, out):
-    "Default fine-tuning, or fine-tuning from a probe, on the same images; predictions of the test images and CPU seconds."
-    start = time.process_time()
+def tuned(name, kind, table, df, arch, size, groups, seed, out):
+    "Default fine-tuning, or fine-tuning from a probe, on the same images; predictions of the test images and CPU seconds. Kept in `out`."
+    start, kept = time.process_time(), out/f"{name}-{kind}-{seed}.csv"
+    if kept.exists(): return pd.read_csv(kept), 0
     part = df if (df["split"] == "valid").any() else None
     if part is None:
         learnt = split_frames(df[df["split"] != "test"].drop(columns="split").reset_index(drop=True), .2, groups=groups, stratify="label", seed=seed)
@@ -93,7 +94,9 @@ def tuned(kind, table, df, arch, size, groups, seed, out):
         with learn.no_bar(): trained(learn, options, None, probe, Path(mkdtemp()))
     test = part[part["split"] == "test"].reset_index(drop=True)
     test.attrs = df.attrs
-    return predict_table(learn, test, progress=False), time.process_time() - start
+    preds = predict_table(learn, test, progress=False)
+    preds.to_csv(kept, index=False)
+    return preds, time.process_time() - start
 
 
 def repeated(table, df):
@@ -137,7 +140,7 @@ def main():
                 if args.train and arch == BODIES[name][0][0]:
                     for kind in ("fine-tuned", "both"):
                         for seed in args.seeds if name == "seafloor" else args.seeds[:1]:
-                            preds, seconds = tuned(kind, table, df, arch, size, groups, seed, args.out)
+                            preds, seconds = tuned(f"{name} {title}".replace(" ", "-"), kind, table, df, arch, size, groups, seed, args.out)
                             runs.setdefault(f"{arch} {kind}", []).append(preds)
                             print(f"{name} {title}: {arch} {kind}, seed {seed}: {seconds:.0f} s CPU", flush=True)
             scores = compare_preds(runs, test, "label", baseline=f"{BODIES[name][0][0]} blocks", groups=groups)

@@ -108,7 +108,8 @@ def trained(
         return learn
     if kind == "probe": return _kept_as_probe(learn, probe)
     before = state_on_cpu(learn.model)
-    learn.fit_transfer(head_epochs=0, body_epochs=n_head + n_body, lr=lr or FROM_PROBE, div=10, folder=folder,
+    n = n_head + n_body # All of them: while the rate is high, validation is often worse than at the start
+    learn.fit_transfer(head_epochs=0, body_epochs=n, lr=lr or FROM_PROBE, div=10, patience=n, folder=folder,
                        resume=True, monitor="calibrated_loss")
     tried = mix_weights(learn, before, (0., .25, .5, .75, 1.) if kind == "auto" else (.25, .5, .75, 1.),
                         "calibrated_loss")
