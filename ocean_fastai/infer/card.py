@@ -203,7 +203,7 @@ def _training_text(config):
     if training.get("manifest"): lines.append(f"Manifest hash `{training['manifest'][:16]}`.")
     if fit.get("best") and fit.get("weights", training.get("weights")) == training.get("weights"):
         mixed = f", {fit['share']:.0%} of them and the rest of the start's" if fit.get("share", 1) < 1 else ""
-        lines.append(f"Weights of epoch {fit['best'][1]} of the stage `{fit['best'][0]}`{mixed}, seed {fit.get('seed')}.")
+        lines.append(f"Weights of epoch {fit['best'][1]} of stage `{fit['best'][0]}`{mixed}, seed {fit.get('seed')}.")
     if fit.get("validate") is False:
         lines.append("Trained on the validation images too, for the epochs they chose; nothing measured these weights.")
     if training.get("logit_shift"):

@@ -291,9 +291,10 @@ def train(
         weights=None if init else str(weights or "none"), init=init and os.path.abspath(init),
         size=list(parse_size(size)), crop=crop_option(crop), groups=groups,
         value_range=value_range and list(value_range),
-        valid=valid, test=test, head_epochs=head_epochs, body_epochs=body_epochs, lr=lr, bs=bs, augs=augs or ("mirror" if recipe in ("both", "auto") else "medium"),
-        weighted=_weighted(weighted), balance=_balance(balance), seed=seed, refit=refit, precision=precision,
-        thresholds=thresholds, recipe=recipe, **({"machine_labels": True} if machine_labels else {}))
+        valid=valid, test=test, head_epochs=head_epochs, body_epochs=body_epochs, lr=lr, bs=bs, seed=seed, refit=refit,
+        augs=augs or ("mirror" if recipe in ("both", "auto") else "medium"), weighted=_weighted(weighted),
+        balance=_balance(balance), precision=precision, thresholds=thresholds, recipe=recipe,
+        **({"machine_labels": True} if machine_labels else {}))
     run,note = Path(out),claimed(out, new_note("train", options), resume)
     if note["status"] == "finished": return ended(run, "is finished already")
     _check_options(options)
