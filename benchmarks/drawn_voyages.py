@@ -78,9 +78,8 @@ def sure(bundle, found):
     return found[found["score"] >= bundle.thresholds["elements"]["debris"]].reset_index(drop=True)
 
 
-def estimated(bundle, rates, seed, args):
+def estimated(bundle, rates, seed, voyage, found, way):
     "Densities of a voyage beside the truth."
-    voyage, _, found, way = sailed(bundle, seed, args)
     linked = link_objects(locate_boxes(sure(bundle, found), read_camera(voyage.camera), way.frames))
     rows = density(one_each(linked), way.legs, WIDTH, size_breaks_m=BREAKS, rates=rates, n_boot=500, seed=seed).summary
     return rows.assign(truth=[true_density(voyage.truth, *CLASSES[k]) for k in rows["size_class"]], voyage=seed)
@@ -122,8 +121,8 @@ def main():
     print(counts.assign(recall=counts["found"]/counts["there"], precision=counts["right"]/counts["named"]).round(3).to_string(), flush=True)
     rows, tables = [], []
     for seed in range(args.voyages):
-        rows.append(estimated(bundle, rates, seed, args))
-        voyage, true, found, _ = sailed(bundle, seed, args)
+        voyage, true, found, way = sailed(bundle, seed, args)
+        rows.append(estimated(bundle, rates, seed, voyage, found, way))
         tables.append([t.assign(path=f"{seed}/" + t["path"]) for t in (true, found, voyage.frames.assign(voyage=seed, width=640, height=360))])
     say_detector(bundle, tables)
     rows = pd.concat(rows)
