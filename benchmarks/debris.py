@@ -56,6 +56,13 @@ def stock_learner(df, weights, seed=0):
     return vision_learner(dls, ARCH, pretrained_cfg_overlay=dict(file=str(weights)))
 
 
+def stock_table(learn, test, folder, target):
+    "A stock learner's predictions as this library writes them."
+    with learn.no_bar(): p = learn.get_preds(dl=learn.dls.test_dl([f"{folder}/{path}" for path in test.path]))[0].numpy()
+    label = [";".join(c for c, yes in zip(CLASSES, row > .5) if yes) or "none" for row in p]
+    return pd.DataFrame({"path": test.path, "target": target, "label": label, "score": p.max(1), **{f"p_{c}": p[:, k] for k, c in enumerate(CLASSES)}, "error": None})
+
+
 def stock_maps(df, boxes, out):
     "Grad-CAM of the stock learner for each image and class that it has: {(path, class): (map, probability, size)}."
     import torch

@@ -1,11 +1,12 @@
-"""A detector on real debris of the deep sea, by video, against the boxes that `localize` makes of a classifier of the same images, and against torchvision's ssdlite.
+"""A detector on real debris of the deep sea, by video, against the boxes that `localize` makes of a classifier of the same images, and against torchvision's Faster R-CNN.
 
 Needs OCEAN_DATA (a folder with `debris/annotations.json`) and OCEAN_WEIGHTS (`mobilenetv2_100.imagenet.safetensors`); splits as in `debris.py` (--seed 0, 1, 2).
 Each has the same time, --minutes of two cores, and the same training images. The time is counted as CPU seconds of the process (twice 60 a minute), so that what else runs
 on the machine makes no difference; the number of epochs is what fits, measured on the first steps. The detector (64 channels,
 --size, early stages and batch-norm statistics frozen) learns from boxes and chooses its least scores on the validation videos; average precision asks for all boxes, so nothing is
 chosen on the test videos. `localize` reads `--bundle`, what `ocean-fastai train` made of the image labels (`debris.py --out` leaves it in ours/bundle).
-ssdlite is torchvision's `ssdlite320_mobilenet_v3_large`, from random weights (its own are not on a machine without network: that flatters ours), SGD with a one-cycle rate.
+Stock is torchvision's own recipe for mobiles (`fasterrcnn_mobilenet_v3_large_320_fpn`: Faster R-CNN, 256 channels, 320 pixels), its body `mobilenet_v2` because that has the
+same ImageNet weights as ours (weights of v3 are not on a machine without network); SGD with a one-cycle rate, batches of 8 and our light augmentation; its last epoch is judged.
 Average precision at 0.3 and 0.5 by class and their mean, as COCO counts it, with intervals over whole videos.
 
     python benchmarks/detector.py --out DIR --minutes 20 --bundle DEBRIS/ours/bundle      (a second call with the same DIR only judges again)
@@ -15,15 +16,19 @@ import os
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import timm
 import torch
 
 from ocean_fastai.core import fast_cpu
+from ocean_fastai.data.manifest import image_paths
 from ocean_fastai.evaluate.detection import ap_scores
 from ocean_fastai.explain.localize import localize
 from ocean_fastai.infer.bundle import load_bundle, save_bundle
+from ocean_fastai.images import open_image
 from ocean_fastai.infer.detector import train_detector
-from ocean_fastai.train.boxes import BoxImages, box_augs, box_loaders, boxes_to_learn, detector_learner
+from ocean_fastai.train.boxes import box_loaders, boxes_to_learn, detector_learner
 
 from debris import ARCH, CLASSES, split_data
 
@@ -57,39 +62,59 @@ def ours(df, boxes, size, minutes, out):
     return bundle
 
 
-def stock(df, boxes, minutes, out, bs=8):
-    "Boxes of torchvision's ssdlite on the test images."
-    from torchvision.models.detection import ssdlite320_mobilenet_v3_large
-    file = out/"ssdlite.csv"
+def stock_model(weights):
+    "torchvision's Faster R-CNN for mobiles (its 320-pixel recipe) on its mobilenet_v2 with a feature pyramid, from the ImageNet weights that ours starts from."
+    from safetensors.torch import load_file
+    from torchvision.models import mobilenet_v2
+    from torchvision.models.detection import FasterRCNN
+    from torchvision.models.detection.anchor_utils import AnchorGenerator
+    from torchvision.models.detection.backbone_utils import _mobilenet_extractor
+    from torchvision.ops.misc import FrozenBatchNorm2d
+    body = mobilenet_v2(norm_layer=FrozenBatchNorm2d)
+    own = body.state_dict()
+    tensors = load_file(weights)
+    theirs = {k: tensors[k] for k in timm.create_model(ARCH).state_dict() if not k.endswith("num_batches_tracked")}  # In the order of the layers
+    if [v.shape for v in own.values()] != [v.shape for v in theirs.values()]: raise SystemExit(f"{weights} are not the weights of mobilenet_v2")
+    body.load_state_dict(dict(zip(own, theirs.values())))
+    backbone = _mobilenet_extractor(body, fpn=True, trainable_layers=3)
+    anchors = AnchorGenerator(((32, 64, 128, 256, 512),)*3, ((.5, 1., 2.),)*3)
+    return FasterRCNN(backbone, len(CLASSES) + 1, rpn_anchor_generator=anchors, min_size=320, max_size=640,
+                      rpn_pre_nms_top_n_test=150, rpn_post_nms_top_n_test=150, rpn_score_thresh=.05)
+
+
+def stock(df, boxes, size, minutes, out, bs=8):
+    "Boxes of torchvision's Faster R-CNN on the test images."
+    file = out/"stock.csv"
     if file.exists(): return pd.read_csv(file)
-    from ocean_fastai.geometry import Geometry
     images, own = boxes_to_learn(df, boxes, CLASSES, "elements", outside="clip")
     torch.manual_seed(0)
-    model, sets = ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=len(CLASSES) + 1), {}
-    for part in ("train", "test"):
-        rows = images[images.split == part].reset_index(drop=True)
-        rows.attrs = images.attrs
-        sets[part] = BoxImages(rows, own, CLASSES, Geometry(size=(320, 320)), None, box_augs("light") if part == "train" else None)
-        sets[part].paths, sets[part].sizes = rows["path"].tolist(), list(zip(rows["width"], rows["height"]))
-    opt = torch.optim.SGD(model.parameters(), 1e-2, momentum=.9, weight_decay=4e-5)
+    model = stock_model(Path(os.environ["OCEAN_WEIGHTS"])/f"{ARCH}.imagenet.safetensors")
+    dls = box_loaders(images, own, size, bs=bs, cache=out/"cache")
+    opt = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], 1e-2, momentum=.9, weight_decay=1e-4)
 
-    def step():
-        some = [sets["train"][i] for i in torch.randint(len(sets["train"]), (bs,)).tolist()]
-        losses = model.train()([x for x, _ in some], [{"boxes": b[:, :4], "labels": b[:, 4].long() + 1} for _, b in some])
+    def learn(x, rows):
+        targets = [{"boxes": r[r[:, 4] >= 0, :4], "labels": r[r[:, 4] >= 0, 4].long() + 1} for r in rows]
+        losses = model.train()(list(x), targets)
         opt.zero_grad()
         sum(losses.values()).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 10)
         opt.step()
-    n = len(sets["train"])//bs
-    epochs = epochs_in(minutes, step, n)
-    print(f"ssdlite: {epochs} epochs of {n} steps in {minutes} minutes", flush=True)
+    batches, n = iter(dls.train), len(dls.train)
+    epochs = epochs_in(minutes, lambda: learn(*next(batches)), n)
+    print(f"stock: {epochs} epochs of {n} steps in {minutes} minutes", flush=True)
     rate = torch.optim.lr_scheduler.OneCycleLR(opt, 2e-2, total_steps=epochs*n)
-    for _ in range(epochs*n):
-        step()
-        rate.step()
+    start = time.process_time()
+    for epoch in range(epochs):
+        for batch in dls.train:
+            learn(*batch)
+            rate.step()
+        print(f"stock: epoch {epoch + 1}, {time.process_time() - start:.0f} s CPU", flush=True)
     rows, model = [], model.eval()
-    for k, (path, size) in enumerate(zip(sets["test"].paths, sets["test"].sizes)):
-        with torch.no_grad(): found = model([sets["test"][k][0]])[0]
-        xy = sets["test"].geometry.mapping(size).inverse().boxes(found["boxes"].numpy())
+    test = df[df.split == "test"]
+    for path, image, w, h in zip(test["path"], image_paths(test), test["width"], test["height"]):
+        x = torch.from_numpy(np.float32(open_image(image, dls.geometry))/255).permute(2, 0, 1)
+        with torch.no_grad(): found = model([x])[0]
+        xy = dls.geometry.mapping((w, h)).inverse().boxes(found["boxes"].numpy())
         rows += [(path, CLASSES[c - 1], *b, s) for b, c, s in zip(xy, found["labels"].tolist(), found["scores"].tolist())]
     out_table = pd.DataFrame(rows, columns=["path", "label", "x0", "y0", "x1", "y1", "score"])
     out_table.to_csv(file, index=False)
@@ -103,7 +128,8 @@ def main():
     parser.add_argument("--seed", type=int, default=0, help="of the split")
     parser.add_argument("--size", default="384x288", help="of the detector's input")
     parser.add_argument("--bundle", type=Path, help="a classifier of the same split; without one localize is left out")
-    parser.add_argument("--stock", action="store_true", help="train ssdlite too")
+    parser.add_argument("--stock", action="store_true", help="train torchvision's too")
+    parser.add_argument("--without-ours", action="store_true", help="leave the detector out")
     args = parser.parse_args()
     out = args.out
     out.mkdir(parents=True, exist_ok=True)
@@ -112,9 +138,9 @@ def main():
     test = df[df.split == "test"].reset_index(drop=True)
     test.attrs = df.attrs
     true = boxes[boxes.path.isin(set(test.path))].reset_index(drop=True)
-    candidates = {"detector": localize(ours(df, boxes, args.size, args.minutes, out), test, min_score=0)}
+    candidates = {} if args.without_ours else {"detector": localize(ours(df, boxes, args.size, args.minutes, out), test, min_score=0)}
     if args.bundle: candidates["boxes of localize"] = localize(load_bundle(args.bundle), test, CLASSES, min_score=0)
-    if args.stock: candidates["ssdlite, stock"] = stock(df, boxes, args.minutes, out)
+    if args.stock: candidates["Faster R-CNN, stock"] = stock(df, boxes, args.size, args.minutes, out)
     for name, found in candidates.items():
         found.to_csv(out/f"{name.replace(', ', '-').replace(' ', '_')}_boxes.csv", index=False)
         table = ap_scores(found, true, test, groups="video")

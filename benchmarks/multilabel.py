@@ -26,7 +26,7 @@ import pandas as pd
 from ocean_fastai.all import OceanDataLoaders, load_predictions, ocean_learner, predict_table
 from ocean_fastai.evaluate.compare import compare_preds
 
-from debris import ARCH, CLASSES, SIZE, split_data, stock_learner
+from debris import ARCH, CLASSES, SIZE, split_data, stock_learner, stock_table
 from judging import calibration
 
 
@@ -54,18 +54,11 @@ def stock(df, seed, seconds):
     return learn, time.time() - began, epochs
 
 
-def stock_table(learn, df):
-    "A stock learner's predictions as this library writes them."
-    with learn.no_bar(): p = learn.get_preds(dl=learn.dls.test_dl([f"{df.attrs['folder']}/{path}" for path in df.path]))[0].numpy()
-    label = [";".join(c for c, yes in zip(CLASSES, row > .5) if yes) or "none" for row in p]
-    return pd.DataFrame({"path": df.path, "target": "elements", "label": label, "score": p.max(1), **{f"p_{c}": p[:, k] for k, c in enumerate(CLASSES)}, "error": None})
-
-
 def against_stock(df, test, out, seed):
     learn, seconds = ours(df, out, seed)
     yield "ours", predict_table(learn, test, progress=False), {"seconds": seconds, "epochs": len(learn.history)}
     other, took, epochs = stock(df, seed, seconds)
-    yield "stock", stock_table(other, test), {"seconds": took, "epochs": epochs + 1}
+    yield "stock", stock_table(other, test, df.attrs["folder"], "elements"), {"seconds": took, "epochs": epochs + 1}
 
 
 def hide(df, seed, share=.3):

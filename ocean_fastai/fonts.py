@@ -28,9 +28,10 @@ _SCRIPTS = dict.fromkeys(("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "FULLWIDTH", 
 
 @lru_cache(512)
 def _letters(file)->frozenset:
-    "The letters that a font file has; none if it can't be read."
-    try: return frozenset(FT2Font(file).get_charmap())
+    "The letters that a font file has; none if it can't be read, or draws the same sign for most of them."
+    try: glyphs = FT2Font(file).get_charmap()
     except (OSError, RuntimeError, ValueError): return frozenset()
+    return frozenset(glyphs) if 2*len(set(glyphs.values())) > len(glyphs) else frozenset()
 
 @lru_cache(1)
 def _system_fonts()->tuple:
