@@ -143,8 +143,7 @@ def _use_commands(commands):
     arg("--cache", metavar="DIR", help="folder to keep the scaled images in, for another time (default: none)")
     arg("--decide", metavar="balanced|likely", help="how one class an image is chosen (default: as in training)")
     arg("--tta", action="store_true", help="mean over each image and its mirror image; takes twice the time")
-    arg("--engine", default="local", metavar="local|ray", help="predict in this process, or in many by Ray")
-    arg("--address", metavar="HOST:PORT", help="of a Ray cluster (default: Ray is started on this machine)")
+    arg("--engine", "--address")
     arg("--num-workers", "--device", "--resume")
     arg = add_command(commands, "embed", "pass images once through a frozen network: a row of numbers each", [
         "tf_efficientnet_lite0 survey/ --weights offline --out survey.parquet",
@@ -159,7 +158,7 @@ def _use_commands(commands):
     arg("--crop")
     arg("--boxes", metavar="TABLE", help="boxes to embed in place of whole images (.csv, .parquet)")
     arg("--tiles", metavar="COLUMNSxROWS", help="overlapping tiles to embed in place of whole images")
-    arg("--images", "--every-s", "--bs", "--num-workers", "--device")
+    arg("--images", "--every-s", "--bs", "--engine", "--address", "--num-workers", "--device")
     arg = add_command(commands, "localize", "find where a model's classes are in images: boxes, and pictures of them", [
         "debris-model/bundle dive/ --out found",
         "debris-model/bundle dive/*.jpg --classes plastic,rov --threshold 0.5 --out found",

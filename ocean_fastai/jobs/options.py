@@ -85,6 +85,8 @@ _OPTIONS = {  # What means the same in every command that has it
     "--precision": dict(type=float, metavar="SHARE",
                         help="share of the answers that is to be right: an image whose score is too low for that gets "
                         "no label, of several labels those that are so sure (default: every image gets one)"),
+    "--engine": dict(default="local", metavar="local|ray", help="do it in this process, or in many by Ray"),
+    "--address": dict(metavar="HOST:PORT", help="of a Ray cluster (default: Ray is started on this machine)"),
     "--every-s": dict(type=float, metavar="SECONDS", default=1., help="seconds between the frames of a video"),
     "--num-workers": dict(type=int, metavar="N", help="threads or processes that read images (default: as fits)"),
     "--value-range": dict(type=as_names, metavar="LOW,HIGH", help="numbers of black and white in images of neither 8 "

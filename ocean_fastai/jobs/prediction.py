@@ -19,7 +19,7 @@ from ..infer.bundle import load_bundle
 from ..evaluate.domain import OUTSIDE
 from ..infer.embed import embed as embed_images
 from ..infer.onnx import export_onnx
-from ..infer.ray import ray_predict
+from ..infer.ray import ray_embed, ray_predict
 from .base import check_free, watched, writing
 from ..tables import read_table
 from .data import parse_tiles, read_items
@@ -43,16 +43,15 @@ def predict(
     address:str|None=None, # HOST:PORT of a Ray cluster; by default Ray is started on this machine
 )->pd.DataFrame: # The predictions
     "Predict images and write the table. Raises `OceanError` for bad input, or if not one image can be read."
-    if engine not in ("local", "ray"): raise OceanError(f"--engine {engine}: choose local or ray")
-    if engine == "local" and address is not None: raise OceanError(f"--address {address}: add --engine ray")
+    _check_engine(engine, address)
     if engine == "ray" and cache is not None: raise OceanError("--cache: Ray's workers keep no cache; leave it out")
     model = load_bundle(bundle, device) if engine == "local" else None
     df = read_items(items, images, every_s)
     options = dict(bs=bs, out=out, resume=resume, every_s=every_s, decide=decide, tta=tta, progress=watched())
     with writing(out):
         if engine == "ray":
-            n = 2 if num_workers is None else num_workers
-            preds = ray_predict(bundle, df, address=address, num_workers=n, device=device, **options)
+            preds = ray_predict(bundle, df, address=address, num_workers=_processes(num_workers), device=device,
+                                **options)
         else: preds = model.predict(df, num_workers=num_workers, cache=cache, **options)
     try: n_good,n = warn_unreadable(preds, df.attrs.get("folder"))
     except OceanError:
@@ -62,6 +61,13 @@ def predict(
     print(f"{n_good} of {n} images predicted: {out}")
     if "domain" in preds: _tell_unlike(preds[preds["target"] == preds["target"].iloc[0]])
     return preds
+
+def _check_engine(engine, address):
+    "Raise `OceanError` for an engine that isn't known, or an address without Ray."
+    if engine not in ("local", "ray"): raise OceanError(f"--engine {engine}: choose local or ray")
+    if engine == "local" and address is not None: raise OceanError(f"--address {address}: add --engine ray")
+
+def _processes(num_workers): return 2 if num_workers is None else num_workers
 
 def _tell_unlike(rows):
     "How many images are unlike all that the model was trained on, and which most."
@@ -83,19 +89,23 @@ def embed(
     images:str|Path|None=None, # Folder that relative paths of a table start at; by default that of the file
     every_s:float=1., # Seconds between the frames of a video
     bs:int=32, # Images a batch
-    num_workers:int|None=None, # Threads that read images; by default one a processor, at most 8
+    num_workers:int|None=None, # Threads that read images, by default one a processor, at most 8; of Ray processes, 2
     device:str|None=None, # "cpu", "cuda", ...; by default CUDA where there is one
+    engine:str="local", # "local" for this process, or "ray" for many
+    address:str|None=None, # HOST:PORT of a Ray cluster; by default Ray is started on this machine
 )->pd.DataFrame: # The embeddings
     "Embed images and write the table. Raises `OceanError` for bad input, or if not one image can be read."
+    _check_engine(engine, address)
     df = read_items(items, images, every_s)
     if isinstance(layers, str) and layers[:1].isdigit(): layers = [int(n) for n in layers.split(",")]
     if isinstance(tiles, str) and "x" not in tiles:
         raise OceanError(f"--tiles {tiles}: give columns and rows, such as 6x3")
+    options = dict(weights=weights, layers=layers, size=size and parse_size(size), crop=crop, tiles=parse_tiles(tiles),
+                   boxes=boxes and read_table(boxes), out=out, bs=bs, every_s=every_s, device=device,
+                   progress=watched())
     with writing(out):
-        table = embed_images(body, df, weights, layers, size=size and parse_size(size), crop=crop,
-                             tiles=parse_tiles(tiles),
-                             boxes=boxes and read_table(boxes), out=out, bs=bs, num_workers=num_workers,
-                             every_s=every_s, device=device, progress=watched())
+        if engine == "ray": table = ray_embed(body, df, address=address, num_workers=_processes(num_workers), **options)
+        else: table = embed_images(body, df, num_workers=num_workers, **options)
     print(f"{table['embedding'].notna().sum()} rows of {table.attrs['body']['dim']} numbers: {out}")
     return table
 
