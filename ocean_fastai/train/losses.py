@@ -6,7 +6,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/train.losses.html.md"""
 
 # %% auto #0
 __all__ = ['class_weights', 'pos_weights', 'MaskedBCELoss', 'MaskedCELoss', 'TargetsLoss', 'LearnBalance', 'loss_sums',
-           'SummedLoss', 'logit_shift', 'ocean_loss']
+           'loss_of_sums', 'SummedLoss', 'logit_shift', 'ocean_loss']
 
 # %% ../../nbs/30_train.losses.ipynb #6a48a88b
 import pandas as pd
@@ -238,6 +238,14 @@ def loss_sums(
                             label_smoothing=func.label_smoothing)
     return total,total.new_tensor(len(known)) if func.weight is None else func.weight[known].sum()
 
+def loss_of_sums(
+    total:torch.Tensor, # Of the weighted losses, one number or one a part
+    weight:torch.Tensor, # Of the weights, likewise
+)->float: # NaN where nothing is known
+    "The loss: each part's total over its weight, added up over the parts of which something is known."
+    known = weight > 0
+    return (total[known]/weight[known]).sum().item() if known.any() else float("nan")
+
 class SummedLoss(AvgLoss):
     "The loss of a whole pass: sums over all batches, divided once"
     def reset(self): self.total,self.weight = torch.zeros(1),torch.zeros(1)
@@ -251,9 +259,7 @@ class SummedLoss(AvgLoss):
         self.total,self.weight = self.total + total,self.weight + weight
 
     @property
-    def value(self):
-        known = self.weight > 0
-        return (self.total[known]/self.weight[known]).sum().item() if known.any() else float("nan")
+    def value(self): return loss_of_sums(self.total, self.weight)
 
 # %% ../../nbs/30_train.losses.ipynb #10550a05
 def logit_shift(

@@ -16,7 +16,7 @@ import sklearn.metrics as skm
 import torch
 from fastai.metrics import AccumMetric, BalancedAccuracy, Metric, accuracy
 
-from .losses import loss_sums
+from .losses import loss_of_sums, loss_sums
 
 # %% ../../nbs/31_train.metrics.ipynb #6dab3d15
 balanced_accuracy = BalancedAccuracy
@@ -97,8 +97,7 @@ class CalibratedLoss(Metric):
     def _loss(self, preds, targs):
         sums = loss_sums(self.loss_func, preds, targs)
         if sums is None: return float(self.loss_func(preds, targs).mean())
-        total,weight = (o.reshape(-1, o.numel()).sum(0) for o in sums)
-        return float((total[weight > 0]/weight[weight > 0]).sum())
+        return loss_of_sums(*(o.reshape(-1) for o in sums))
 
 # %% ../../nbs/31_train.metrics.ipynb #63286535
 def default_metrics(
