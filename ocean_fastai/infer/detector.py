@@ -123,7 +123,7 @@ def train_detector(
     outside:str="error", # A box that reaches outside its image: "error", or "clip"
     groups:str="auto", # What the split keeps together, where there is none yet
     valid:float=.2, # Share of the images to validate on, where there is no split yet
-    channels:int=64, # Of the pyramid and the heads
+    channels:int|None=None, # Of the pyramid and the heads; by default 64, without the level of 8 pixels 128
     convs:int=2, # Layers of each head before its last
     seed:int=SEED, # Of the split, the first weights and the augmentation
     cache:str|Path|None=None, # Folder for the squished images; needed where reading them takes long
@@ -133,6 +133,7 @@ def train_detector(
     resume:bool=False, # Go on from the last finished epoch in `folder`
     progress:bool=True, # Show fastai's table of epochs, and what is left out?
     cbs:list|None=None, # More fastai callbacks
+    stride:int|None=None, # Pixels a cell of the finest level: 8, or by default 16 where nearly all boxes are over 32
 )->Bundle: # `localize` gives its boxes, `predict` image-level scores; its `history` is a row an epoch
     "Train a detector and choose its least scores on the validation part. Raises `OceanError` for what can't teach."
     if epochs < 1 or not lr > 0:
@@ -142,7 +143,7 @@ def train_detector(
     if progress: print("\n".join(images.attrs["notes"]))
     arch,weights,network,args,norm = _body(arch, weights, init)
     dls = box_loaders(images, own, size, crop, tiles, bs, augs, norm, cache, num_workers, seed, value_range)
-    learn = detector_learner(dls, arch, weights, network, channels, convs, seed, args, cbs)
+    learn = detector_learner(dls, arch, weights, network, channels, convs, seed, args, cbs, stride)
     log = TrainLog(folder, _plan(learn, weights, network, epochs=epochs, lr=lr, augs=augs))
     log.begin(learn.detector, dls.device, resume)
     stage = Stage("detector", log, learn.detector, epochs, seed)

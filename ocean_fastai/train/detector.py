@@ -26,17 +26,25 @@ from ..core import BundleError, WeightsError
 from ..geometry import tile_boxes
 
 # %% ../../nbs/352_train.detector.ipynb #35200006
-STRIDES = (8, 16, 32, 64) # Pixels a cell of each level; the body gives the first three
+STRIDES = (8, 16, 32, 64) # Pixels a cell of each level; the body gives all but the last
 
 def body_levels(
     body:nn.Module, # A timm network
+    stride:int=8, # Pixels a cell of the finest level: 8 or 16
 )->list: # Numbers of its stages, counted from 0
-    "The last stage of each of the strides 8, 16, 32. Raises `WeightsError` for a network that lacks one."
+    "The last stage of each of the strides up to 32. Raises `WeightsError` for a network that lacks one."
+    wanted = _strides(stride)[:-1]
     strides = [o["reduction"] for o in getattr(body, "feature_info", None) or ()]
-    if not hasattr(body, "forward_intermediates") or not set(STRIDES[:3]) <= set(strides):
-        raise WeightsError(f"{type(body).__name__}: timm gives no maps of 8, 16 and 32 pixels a cell of this network, "
-                           "which a detector needs; choose one such as mobilenetv2_100, resnet34 or convnext_tiny")
-    return [max(k for k,s in enumerate(strides) if s == stride) for stride in STRIDES[:3]]
+    if not hasattr(body, "forward_intermediates") or not set(wanted) <= set(strides):
+        named = f"{', '.join(map(str, wanted[:-1]))} and {wanted[-1]}"
+        raise WeightsError(f"{type(body).__name__}: timm gives no maps of {named} pixels a cell of this network, which "
+                           "a detector needs; choose one such as mobilenetv2_100, resnet34 or convnext_tiny")
+    return [max(k for k,s in enumerate(strides) if s == wish) for wish in wanted]
+
+def _strides(stride):
+    "Pixels a cell of each level, from the finest on. Raises `WeightsError`."
+    if stride not in STRIDES[:2]: raise WeightsError(f"stride={stride}: the finest level has 8 or 16 pixels a cell")
+    return STRIDES[STRIDES.index(stride):]
 
 def early_parameters(
     body:nn.Module, # A timm network
@@ -84,10 +92,10 @@ class WeightedHead(FCOSHead):
 
 # %% ../../nbs/352_train.detector.ipynb #3520000c
 class Pyramid(nn.Module):
-    "Maps of four resolutions, with the same number of channels, from a timm body"
-    def __init__(self, body, channels):
+    "Maps of several resolutions, with the same number of channels, from a timm body"
+    def __init__(self, body, channels, stride):
         super().__init__()
-        self.levels,self.out_channels = body_levels(body),channels
+        self.levels,self.out_channels = body_levels(body, stride),channels
         wide = [body.feature_info[k]["num_chs"] for k in self.levels]
         if hasattr(body, "prune_intermediate_layers"):
             body.prune_intermediate_layers(self.levels, prune_norm=False, prune_head=True)
@@ -105,13 +113,16 @@ class Detector(FCOS):
         channels:int=64, # Of the pyramid and the heads, a multiple of 8
         convs:int=2, # Layers of each head before its last
         tiles:tuple|None=None, # Columns and rows that an image is cut into; None for none
+        stride:int=8, # Pixels a cell of the finest level: 8, or 16, which is faster and finds nothing small
         frozen_norm:bool=True, # Keep the body's batch-norm statistics as they are, also in training
     ):
         if channels < 8 or channels % 8: raise WeightsError(f"channels={channels}: give a multiple of 8, such as 64")
-        cells = AnchorGenerator(tuple((s,) for s in STRIDES), ((1.,),)*len(STRIDES))
-        super().__init__(Pyramid(body, channels), n_classes, anchor_generator=cells, topk_candidates=300,
+        self.strides = _strides(stride)
+        cells = AnchorGenerator(tuple((s,) for s in self.strides), ((1.,),)*len(self.strides))
+        super().__init__(Pyramid(body, channels, stride), n_classes, anchor_generator=cells, topk_candidates=300,
                          head=WeightedHead(channels, n_classes, convs))
-        self.args = {"channels": channels, "convs": convs, "tiles": None if tiles is None else list(tiles)}
+        self.args = {"channels": channels, "convs": convs, "tiles": None if tiles is None else list(tiles),
+                     "stride": stride}
         self.num_classes,self.frozen_norm = n_classes,frozen_norm
         self.pretrained_cfg = body.pretrained_cfg
 
@@ -135,7 +146,7 @@ class Detector(FCOS):
     )->list: # A level each: cells x 4, a box of one cell's side around its middle, pixels
         "Where the cells are."
         self.anchor_generator.set_cell_anchors(x.dtype, x.device)
-        steps = [[torch.tensor(s, device=x.device)]*2 for s in STRIDES]
+        steps = [[torch.tensor(s, device=x.device)]*2 for s in self.strides]
         return self.anchor_generator.grid_anchors(sizes, steps)
 
     def loss(self,
@@ -263,8 +274,8 @@ def bundled_detector(
     def count(n): return isinstance(n, int) and not isinstance(n, bool) and 0 < n <= 4096
     tiles = args.get("tiles") if isinstance(args, dict) else 0
     tiled = tiles is None or isinstance(tiles, list) and len(tiles) == 2 and all(map(count, tiles))
-    if not tiled or not all(count(args.get(k)) for k in ("channels", "convs")):
-        raise BundleError(f"{where}: the entry detector must hold channels and convs, whole numbers, and tiles, two of "
-                          f"them or null; it is {args!r}")
-    try: return Detector(body, n_classes, args["channels"], args["convs"], tiles)
+    if not tiled or not all(count(args.get(k, 8 if k == "stride" else None)) for k in ("channels", "convs", "stride")):
+        raise BundleError(f"{where}: the entry detector must hold channels, convs and stride, whole numbers, and "
+                          f"tiles, two of them or null; it is {args!r}")
+    try: return Detector(body, n_classes, args["channels"], args["convs"], tiles, args.get("stride", 8))
     except WeightsError as e: raise BundleError(f"{where}: describes no detector ({e})") from e
