@@ -4,7 +4,7 @@
 
 Drawn scenes of 512 x 288 as JPEG. Each candidate runs in a process of its own, so that none has another's memory; each round takes them in another order, forwards and
 backwards, so that other load hits them alike. A process warms up on 32 images, then predicts all. The bare network is timm's as its user runs it: ready normalized
-tensors in memory, `torch.inference_mode`, no `fast_cpu`. Ratios are medians over the rounds. The network isn't trained.
+tensors in memory, `torch.inference_mode`, once without and once with `fast_cpu`. Ratios are medians over the rounds. The network isn't trained.
 """
 import argparse
 import json
@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-CANDIDATES = ("bare", "predict", "predict, fast_cpu", "predict, onnx", "predict.py")
+CANDIDATES = ("bare", "bare, fast_cpu", "predict", "predict, fast_cpu", "predict, onnx", "predict.py")
 
 
 def candidate(name, folder, args):
@@ -28,7 +28,9 @@ def candidate(name, folder, args):
         return lambda files: [model.predict(files[at:at + args.bs]) for at in range(0, len(files), args.bs)]
     import torch
     torch.set_num_threads(args.threads)
-    if name == "bare":
+    from ocean_fastai.core import fast_cpu
+    if "fast_cpu" in name: fast_cpu()
+    if name.startswith("bare"):
         import timm
         w,h = map(int, args.size.split("x"))
         network,x = timm.create_model(args.arch, num_classes=9).eval(),torch.randn(args.bs, 3, h, w)
@@ -36,9 +38,7 @@ def candidate(name, folder, args):
             with torch.inference_mode():
                 for at in range(0, len(files), args.bs): network(x[:len(files) - at])
         return forward
-    from ocean_fastai.core import fast_cpu
     from ocean_fastai.infer import load_bundle
-    if "fast_cpu" in name: fast_cpu()
     bundle = load_bundle(folder/"exported", runtime="onnx") if "onnx" in name else load_bundle(folder/"bundle", "cpu")
     return lambda files: bundle.predict(files, bs=args.bs, progress=False)
 
@@ -89,6 +89,8 @@ def main():
                 found[name].append(json.loads(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()[-1]))
                 print(f"round {k + 1}: {name:18} {found[name][-1]}", flush=True)
     print(f"{args.arch} at {args.size}, {args.n} JPEG images of 512x288, batches of {args.bs}, {args.threads} threads, {args.rounds} rounds; exported folder {size:.1f} MiB")
+    both = [a["wall"]/b["wall"] for a,b in zip(found["bare, fast_cpu"], found["predict, fast_cpu"])]
+    print(f"predict, fast_cpu: {median(both):.2f} of the images a second of the bare network with fast_cpu")
     print(f"{'':18} images/s   CPU ms an image   images/s of bare   CPU of bare   peak MiB   seconds to start")
     for name,runs in found.items():
         speed,cpu = (median(b[k]/a[k] for a,b in zip(runs, found["bare"])) for k in ("wall", "cpu"))

@@ -51,10 +51,9 @@ def fit_min_scores(
     return out
 
 # %% ../../nbs/465_infer.detector.ipynb #46500008
-_ABOUT = ("A detector: FCOS (Tian et al. 2019) on a `{arch}` body, with a pyramid of {channels} channels. `localize` "
-          "gives its boxes "
-          "of {classes}, `predict` of each class the score of the surest box in the image, which is no more than that. "
-          "By default a box counts from a score of {least}; {chosen}.{tiles}")
+_ABOUT = ("A detector: FCOS (Tian et al. 2019) on a `{arch}` body, with a pyramid of {channels} channels from cells of "
+          "{stride} pixels on. `localize` gives its boxes of {classes}, `predict` of each class the score of the surest "
+          "box in the image, which is no more than that. By default a box counts from a score of {least}; {chosen}.{tiles}")
 _CHOSEN = ("chosen where F1 was best on the validation images, which are therefore a little too kind to it")
 
 def detector_bundle(
@@ -77,7 +76,7 @@ def detector_bundle(
     tiled = f" Images are looked at in {tiles[0]} x {tiles[1]} overlapping tiles." if tiles else ""
     config |= {"format_version": DETECTOR_VERSION, "detector": dict(detector.args),
                "about": _ABOUT.format(arch=learn.arch, classes=", ".join(classes), least=said, tiles=tiled,
-                                      channels=detector.args["channels"],
+                                      channels=detector.args["channels"], stride=detector.args["stride"],
                                       chosen=_CHOSEN if min_scores else "nothing was chosen")}
     detector.requires_grad_(False).eval()
     return Bundle(detector, config)
@@ -144,6 +143,7 @@ def train_detector(
     arch,weights,network,args,norm = _body(arch, weights, init)
     dls = box_loaders(images, own, size, crop, tiles, bs, augs, norm, cache, num_workers, seed, value_range)
     learn = detector_learner(dls, arch, weights, network, channels, convs, seed, args, cbs, stride)
+    if progress: print("cells of {stride} pixels and more, {channels} channels".format(**learn.detector.args))
     log = TrainLog(folder, _plan(learn, weights, network, epochs=epochs, lr=lr, augs=augs))
     log.begin(learn.detector, dls.device, resume)
     stage = Stage("detector", log, learn.detector, epochs, seed)
