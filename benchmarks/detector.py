@@ -16,6 +16,7 @@ import argparse
 import os
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,8 @@ import torch
 
 from ocean_fastai.core import fast_cpu
 from ocean_fastai.data.manifest import image_paths
-from ocean_fastai.evaluate.detection import ap_scores
+from ocean_fastai.evaluate import detection
+from ocean_fastai.evaluate.bootstrap import bootstrap
 from ocean_fastai.explain.localize import localize
 from ocean_fastai.infer.bundle import load_bundle, save_bundle
 from ocean_fastai.images import open_image
@@ -122,6 +124,14 @@ def stock(df, boxes, size, minutes, out, bs=8):
     return out_table
 
 
+def scored(found, true, test):
+    "The table of `ap_scores`, and the mean AP at 0.5 of each of its draws of videos: the same draws for all candidates, as they have one seed."
+    kept = []
+    with patch.object(detection, "bootstrap", lambda *args: kept.append(bootstrap(*args)) or kept[-1]):
+        table = detection.ap_scores(found, true, test, ious=(.3, .5), groups="video")
+    return table, kept[0][:, -1, 1]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="work folder: the trained detector, and the boxes of each")
@@ -142,11 +152,16 @@ def main():
     candidates = {} if args.without_ours else {"detector": localize(ours(df, boxes, args.size, args.minutes, out), test, min_score=0)}
     if args.bundle: candidates["boxes of localize"] = localize(load_bundle(args.bundle), test, CLASSES, min_score=0)
     if args.stock: candidates["Faster R-CNN, stock"] = stock(df, boxes, args.size, args.minutes, out)
+    means = {}
     for name, found in candidates.items():
         found.to_csv(out/f"{name.replace(', ', '-').replace(' ', '_')}_boxes.csv", index=False)
-        table = ap_scores(found, true, test, groups="video")
+        table, draws = scored(found, true, test)
+        means[name] = table["ap"].iloc[-1], draws
         print(f"{name}: {len(test)} test images of {test.video.nunique()} videos, split {args.seed}; {table.attrs['interval']}")
         print(table.round(3).to_string(), flush=True)
+    for name, (value, draws) in means.items() if "detector" in means else ():
+        less, low, high = means["detector"][0] - value, *np.nanpercentile(means["detector"][1] - draws, (2.5, 97.5))
+        if name != "detector": print(f"mean AP at 0.5, detector less {name}: {less:.3f} [{low:.3f}, {high:.3f}], paired over videos")
 
 
 if __name__ == "__main__": main()

@@ -52,8 +52,9 @@ def fit_min_scores(
 
 # %% ../../nbs/465_infer.detector.ipynb #46500008
 _ABOUT = ("A detector: FCOS (Tian et al. 2019) on a `{arch}` body, with a pyramid of {channels} channels from cells of "
-          "{stride} pixels on. `localize` gives its boxes of {classes}, `predict` of each class the score of the surest "
-          "box in the image, which is no more than that. By default a box counts from a score of {least}; {chosen}.{tiles}")
+          "{stride} pixels on. `localize` gives its boxes of {classes}, `predict` of each class the score of the "
+          "surest box in the image, which is no more than that. By default a box counts from a score of {least}; "
+          "{chosen}.{tiles}")
 _CHOSEN = ("chosen where F1 was best on the validation images, which are therefore a little too kind to it")
 
 def detector_bundle(
