@@ -2,7 +2,7 @@
 
 Needs OCEAN_DATA (a folder with `debris/annotations.json`) and OCEAN_WEIGHTS (`mobilenetv2_100.imagenet.safetensors`); splits as in `debris.py` (--seed 0, 1, 2).
 Each has the same time, --minutes of two cores, and the same training images. The time is counted as CPU seconds of the process (twice 60 a minute), so that what else runs
-on the machine makes no difference; the number of epochs is what fits, measured on the first steps. The detector (64 channels,
+on the machine makes no difference; the number of epochs is what fits, measured on the first steps. The detector (channels and cells as it chooses them,
 --size, early stages and batch-norm statistics frozen) learns from boxes and chooses its least scores on the validation videos; average precision asks for all boxes, so nothing is
 chosen on the test videos. `localize` reads `--bundle`, what `ocean-fastai train` made of the image labels (`debris.py --out` leaves it in ours/bundle).
 Stock is torchvision's own recipe for mobiles (`fasterrcnn_mobilenet_v3_large_320_fpn`: Faster R-CNN, 256 channels, 320 pixels), its body `mobilenet_v2` because that has the
@@ -10,7 +10,8 @@ same ImageNet weights as ours (weights of v3 are not on a machine without networ
 from 64 regions an image, not 512, with which a single epoch takes the whole time; its last epoch is judged.
 Average precision at 0.3 and 0.5 by class and their mean, as COCO counts it, with intervals over whole videos.
 
-    python benchmarks/detector.py --out DIR --minutes 20 --bundle DEBRIS/ours/bundle      (a second call with the same DIR only judges again)
+    python benchmarks/detector.py --out DIR --minutes 20 --stock --bundle DEBRIS/ours/bundle      (a second call with the same DIR only judges again)
+    python benchmarks/detector.py --pool DIR0 DIR1 DIR2      (the means over the splits, and paired differences)
 """
 import argparse
 import os
@@ -25,6 +26,7 @@ import torch
 
 from ocean_fastai.core import fast_cpu
 from ocean_fastai.data.manifest import image_paths
+from ocean_fastai.data.splits import group_numbers
 from ocean_fastai.evaluate import detection
 from ocean_fastai.evaluate.bootstrap import bootstrap
 from ocean_fastai.explain.localize import localize
@@ -35,6 +37,7 @@ from ocean_fastai.train.boxes import box_loaders, boxes_to_learn, detector_learn
 
 from debris import ARCH, CLASSES, split_data
 
+FILES = {"detector": "detector_boxes.csv", "boxes of localize": "boxes_of_localize_boxes.csv", "Faster R-CNN, stock": "stock.csv"}
 NORM = ((.485, .456, .406), (.229, .224, .225))
 
 
@@ -125,43 +128,68 @@ def stock(df, boxes, size, minutes, out, bs=8):
 
 
 def scored(found, true, test):
-    "The table of `ap_scores`, and the mean AP at 0.5 of each of its draws of videos: the same draws for all candidates, as they have one seed."
+    "The table of `ap_scores`, and the function that gives its values for resampled videos: how often each was drawn (resamples x videos) -> resamples x classes and mean x overlaps."
     kept = []
-    with patch.object(detection, "bootstrap", lambda *args: kept.append(bootstrap(*args)) or kept[-1]):
-        table = detection.ap_scores(found, true, test, ious=(.3, .5), groups="video")
-    return table, kept[0][:, -1, 1]
+    with patch.object(detection, "bootstrap", lambda *args: kept.append(args[0]) or bootstrap(*args)):
+        return detection.ap_scores(found, true, test, groups="video"), kept[0]
+
+
+def parts(out, seed):
+    "Manifest of the test images and true boxes of a split."
+    df, boxes, _ = split_data(out, seed)
+    test = df[df.split == "test"].reset_index(drop=True)
+    test.attrs = df.attrs
+    return df, boxes, test, boxes[boxes.path.isin(set(test.path))].reset_index(drop=True)
+
+
+def pool(folders, names, n=1000):
+    "Print the mean AP of the named candidates over splits ({seed: work folder}), and what the first has more. Videos are resampled: one is drawn as often in each split that has it."
+    where = {seed: parts(out, seed)[2:] for seed, out in folders.items()}
+    videos = sorted({v for test, _ in where.values() for v in test.video})
+    rng = np.random.default_rng(0)
+    drawn = np.vstack([np.ones((1, len(videos)), int), [np.bincount(rng.integers(len(videos), size=len(videos)), minlength=len(videos)) for _ in range(n)]])
+    values = {}
+    for name in names:
+        of = []
+        for seed, (test, true) in where.items():
+            number = pd.Series(group_numbers(test, "video"), test.video.to_numpy()).groupby(level=0).first().sort_values()
+            score = scored(pd.read_csv(folders[seed]/FILES[name]), true, test)[1]
+            times = drawn[:, [videos.index(v) for v in number.index]]
+            of.append(np.concatenate([score(times[at:at + 100]) for at in range(0, len(times), 100)])[:, -1])
+        values[name] = np.mean(of, 0)
+    first = next(iter(values))
+    print(f"mean over splits {', '.join(map(str, folders))}; {len(videos)} videos")
+    for name, of in values.items():
+        for said, v in [(name, of)] + ([(f"{first} less {name}", values[first] - of)] if name != first else []):
+            low, high = np.nanpercentile(v[1:], (2.5, 97.5), axis=0)
+            print(f"{said}: " + ", ".join(f"{v[0, k]:.3f} [{low[k]:.3f}, {high[k]:.3f}] at {iou}" for k, iou in enumerate((.3, .5))), flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True, help="work folder: the trained detector, and the boxes of each")
+    parser.add_argument("--out", type=Path, help="work folder: the trained detector, and the boxes of each")
     parser.add_argument("--minutes", type=float, default=20, help="time of each training, minutes of two cores")
     parser.add_argument("--seed", type=int, default=0, help="of the split")
     parser.add_argument("--size", default="384x288", help="of the detector's input")
     parser.add_argument("--bundle", type=Path, help="a classifier of the same split; without one localize is left out")
     parser.add_argument("--stock", action="store_true", help="train torchvision's too")
     parser.add_argument("--without-ours", action="store_true", help="leave the detector out")
+    parser.add_argument("--pool", type=Path, nargs="+", help="work folders of the splits 0, 1, ... in this order: their means, and nothing else")
     args = parser.parse_args()
+    if args.pool: return pool(dict(enumerate(args.pool)), list(FILES))
     out = args.out
     out.mkdir(parents=True, exist_ok=True)
     fast_cpu()
-    df, boxes, _ = split_data(out, args.seed)
-    test = df[df.split == "test"].reset_index(drop=True)
-    test.attrs = df.attrs
-    true = boxes[boxes.path.isin(set(test.path))].reset_index(drop=True)
+    df, boxes, test, true = parts(out, args.seed)
     candidates = {} if args.without_ours else {"detector": localize(ours(df, boxes, args.size, args.minutes, out), test, min_score=0)}
     if args.bundle: candidates["boxes of localize"] = localize(load_bundle(args.bundle), test, CLASSES, min_score=0)
     if args.stock: candidates["Faster R-CNN, stock"] = stock(df, boxes, args.size, args.minutes, out)
-    means = {}
     for name, found in candidates.items():
-        found.to_csv(out/f"{name.replace(', ', '-').replace(' ', '_')}_boxes.csv", index=False)
-        table, draws = scored(found, true, test)
-        means[name] = table["ap"].iloc[-1], draws
+        found.to_csv(out/FILES[name], index=False)
+        table, _ = scored(found, true, test)
         print(f"{name}: {len(test)} test images of {test.video.nunique()} videos, split {args.seed}; {table.attrs['interval']}")
         print(table.round(3).to_string(), flush=True)
-    for name, (value, draws) in means.items() if "detector" in means else ():
-        less, low, high = means["detector"][0] - value, *np.nanpercentile(means["detector"][1] - draws, (2.5, 97.5))
-        if name != "detector": print(f"mean AP at 0.5, detector less {name}: {less:.3f} [{low:.3f}, {high:.3f}], paired over videos")
+    if len(candidates) > 1: pool({args.seed: out}, list(candidates))
 
 
 if __name__ == "__main__": main()
