@@ -210,7 +210,7 @@ def ray_embed(
     layers:str|list="blocks", # As for `embed`
     pool:str|tuple=("mean", "std"), # As for `embed`
     size:int|tuple|None=None, # As for `embed`
-    crop=None, # As for `embed`
+    crop:float|str|tuple|None=None, # As for `embed`
     boxes:pd.DataFrame|None=None, # As for `embed`
     tiles:tuple|None=None, # As for `embed`
     bs:int=32, # Images a batch
