@@ -41,12 +41,12 @@ FILES = {"detector": "detector_boxes.csv", "boxes of localize": "boxes_of_locali
 NORM = ((.485, .456, .406), (.229, .224, .225))
 
 
-def epochs_in(minutes, step, n_steps, tries=8):
+def epochs_in(minutes, step, n_steps, tries=8, rest=1.15):
     "How many epochs of so many steps fit into the minutes of two cores, after some steps were timed; 15 % are left for validation."
-    step()
+    for _ in range(3): step()  # The first ones are slower
     start = time.process_time()
     for _ in range(tries - 1): step()
-    return max(1, int(2*60*minutes/((time.process_time() - start)/(tries - 1)*n_steps*1.15)))
+    return max(1, int(2*60*minutes/((time.process_time() - start)/(tries - 1)*n_steps*rest)))
 
 
 def ours(df, boxes, size, minutes, out):
@@ -106,7 +106,7 @@ def stock(df, boxes, size, minutes, out, bs=8):
         torch.nn.utils.clip_grad_norm_(model.parameters(), 10)
         opt.step()
     batches, n = iter(dls.train), len(dls.train)
-    epochs = epochs_in(minutes, lambda: learn(*next(batches)), n)
+    epochs = epochs_in(minutes, lambda: learn(*next(batches)), n, rest=1.)
     print(f"stock: {epochs} epochs of {n} steps in {minutes} minutes", flush=True)
     rate = torch.optim.lr_scheduler.OneCycleLR(opt, 2e-2, total_steps=epochs*n)
     start = time.process_time()
