@@ -127,11 +127,12 @@ def stock(df, boxes, size, minutes, out, bs=8):
     return out_table
 
 
-def scored(found, true, test):
-    "The table of `ap_scores`, and the function that gives its values for resampled videos: how often each was drawn (resamples x videos) -> resamples x classes and mean x overlaps."
+def resampled(found, true, test):
+    "The function of `ap_scores` that gives its values for resampled videos: how often each was drawn (resamples x videos) -> resamples x classes and mean x overlaps."
     kept = []
     with patch.object(detection, "bootstrap", lambda *args: kept.append(args[0]) or bootstrap(*args)):
-        return detection.ap_scores(found, true, test, groups="video"), kept[0]
+        detection.ap_scores(found, true, test, groups="video", n_boot=0)
+    return kept[0]
 
 
 def parts(out, seed):
@@ -153,7 +154,7 @@ def pool(folders, names, n=1000):
         of = []
         for seed, (test, true) in where.items():
             number = pd.Series(group_numbers(test, "video"), test.video.to_numpy()).groupby(level=0).first().sort_values()
-            score = scored(pd.read_csv(folders[seed]/FILES[name]), true, test)[1]
+            score = resampled(pd.read_csv(folders[seed]/FILES[name]), true, test)
             times = drawn[:, [videos.index(v) for v in number.index]]
             of.append(np.concatenate([score(times[at:at + 100]) for at in range(0, len(times), 100)])[:, -1])
         values[name] = np.mean(of, 0)
@@ -186,7 +187,7 @@ def main():
     if args.stock: candidates["Faster R-CNN, stock"] = stock(df, boxes, args.size, args.minutes, out)
     for name, found in candidates.items():
         found.to_csv(out/FILES[name], index=False)
-        table, _ = scored(found, true, test)
+        table = detection.ap_scores(found, true, test, groups="video")
         print(f"{name}: {len(test)} test images of {test.video.nunique()} videos, split {args.seed}; {table.attrs['interval']}")
         print(table.round(3).to_string(), flush=True)
     if len(candidates) > 1: pool({args.seed: out}, list(candidates))

@@ -27,6 +27,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 
 from ocean_fastai.core import fast_cpu
 from ocean_fastai.data.boxes import boxes_to_labels
+from ocean_fastai.data.manifest import label_matrix
 from ocean_fastai.data.loaders import OceanDataLoaders
 from ocean_fastai.data.splits import split_frames
 from ocean_fastai.evaluate.compare import compare_preds
@@ -112,16 +113,15 @@ def tuned(name, kind, table, df, arch, size, groups, seed, out):
 def pooled(runs, tests, pairs, n=2000, seed=0):
     "Print the mean over the splits of the mean average precision of each candidate, and of paired differences with intervals over the videos of all splits."
     rng, found = np.random.default_rng(seed), []
-    def score(preds, test, rows):
-        true = np.array([[c in cell.split(";") for c in CLASSES] for cell in test["label"]])[rows]
-        p = preds.set_index("path").loc[test["path"], [f"p_{c}" for c in CLASSES]].to_numpy()[rows]
-        return np.mean([average_precision_score(true[:, k], p[:, k]) if true[:, k].any() else np.nan for k in range(len(CLASSES))])
+    truth = [label_matrix(test, "label", CLASSES) for test in tests]
+    said = [[p.set_index("path").loc[test["path"], [f"p_{c}" for c in CLASSES]].to_numpy() for p, test in zip(preds, tests)] for preds in runs.values()]
+    def score(true, p): return np.mean([average_precision_score(t, q) if t.any() else np.nan for t, q in zip(true.T, p.T)])
     videos = sorted({v for test in tests for v in test["video"]})
     where = [[np.flatnonzero(test["video"] == v) for v in videos] for test in tests]
     for draw in range(n + 1):
         drawn = np.arange(len(videos)) if draw == 0 else rng.integers(len(videos), size=len(videos))
         rows = [np.concatenate([w[v] for v in drawn]) for w in where]
-        found.append([np.mean([score(preds[k], test, r) for k, (test, r) in enumerate(zip(tests, rows))]) for preds in runs.values()])
+        found.append([np.mean([score(t[r], p[r]) for t, p, r in zip(truth, ps, rows)]) for ps in said])
     found, names = np.array(found), list(runs)
     for k, name in enumerate(names): print(f"mean of the splits: {name} {found[0, k]:.3f} [{', '.join(f'{q:.3f}' for q in np.nanpercentile(found[1:, k], (2.5, 97.5)))}]")
     for a, b in pairs:

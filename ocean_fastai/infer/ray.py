@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 import ocean_fastai.infer.predict # `Bundle.predict`
 from ..core import BundleError, OceanError, printable
-from ..data.embeddings import save_embeddings
+from ..data.embeddings import part_file, save_embeddings
 from .bundle import load_bundle
 from .embed import EmbeddingRows, embed, embedding_body
 from .files import HUB
@@ -187,7 +187,7 @@ class _PartEmbedder(_Worker):
 
     def write(self, k):
         "Embed and write a part, unless it is there; gives the number of its items"
-        part,items = _part(self.out, k),self.df.iloc[self.slices[k]]
+        part,items = part_file(self.out, k),self.df.iloc[self.slices[k]]
         if part.exists(): return len(items)
         if self.body is None: self.body = self.load()
         boxes = self.boxes
@@ -196,8 +196,6 @@ class _PartEmbedder(_Worker):
         rows.compute(self.bs, 1, len(rows.number) + 1, tqdm(disable=True))
         save_embeddings(rows.table(), part)
         return len(items)
-
-def _part(out, k): return out.with_name(f"{out.name}.part-{k:06d}.parquet")
 
 def ray_embed(
     body:str|Path, # A timm name, or a bundle's folder
