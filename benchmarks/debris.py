@@ -6,8 +6,8 @@ Both networks learn the same image labels (plastic, bio, rov) from the same trai
 images, the boxes of which no training saw. Stock is `vision_learner(...).fine_tune(4)`, plain Grad-CAM of its body's last map (pytorch-grad-cam), a threshold
 of half the maximum, and its components' boxes; it is also judged with a threshold fitted a class on the validation boxes, which is more than stock gives.
 All are asked for the classes that an image truly has, as localization is usually judged, and give all their boxes. Intervals resample whole videos.
-Then ours is asked for all classes in all images, as a user asks, and its boxes are judged at the default operating point: precision, recall and F1 at an overlap of 0.3, average precision at 0.3 and 0.5, boxes an image.
---seed takes another split, --only-points leaves the comparison with stock out.
+Then ours is asked for all classes in all images, as a user asks, and its boxes are judged, cut at one threshold a class and chosen among candidates, at the default operating point: precision, recall and F1 at an overlap of 0.3, average precision at 0.3 and 0.5, boxes an image.
+--seed takes another split, --only-points leaves the comparison with stock out. The boxes of each way are left in DIR as points-*.csv, which `detector.py --pool DIR0 DIR1 DIR2 --files ...` compares over the splits.
 
     python benchmarks/debris.py --out DIR      (a second call with the same DIR only judges again)
 """
@@ -15,19 +15,21 @@ import argparse
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
 
-from ocean_fastai.data.boxes import boxes_to_labels
+from ocean_fastai.data.boxes import boxes_to_labels, true_pairs
 from ocean_fastai.formats.coco import read_coco, write_coco
 from ocean_fastai.core import fast_cpu
 from ocean_fastai.data.splits import split_frames
+from ocean_fastai.explain import localize as explain
 from ocean_fastai.evaluate.boxes import box_ap, boxes_report, wsol_scores
 from ocean_fastai.explain.heatmaps import heat_boxes
 from ocean_fastai.explain.localize import MIN_AREA, fit_threshold, localize
-from ocean_fastai.data.boxes import true_pairs
 from ocean_fastai.evaluate.wsol import center_boxes
 from ocean_fastai.infer.bundle import load_bundle
 
@@ -99,14 +101,22 @@ def best_thresholds(maps, paths, boxes):
 
 
 def say_points(bundle, valid, test, boxes, true):
-    "Boxes of all classes in all test images: all of them, and what each rule leaves."
-    fit = fit_threshold(bundle, valid, boxes[boxes.path.isin(set(valid.path))], held_out=test)
-    points = {"all boxes": dict(min_score=0, nms=False), "without nested ones": dict(min_score=0), "least score 0.5": dict(min_score=.5), "fitted least scores": {}, "the same, without burnt-in text": dict(overlay="auto")}
-    for name, kw in points.items():
-        found = localize(bundle, test, CLASSES, fit=fit, **kw)
-        print(f"{name}: {len(found)/len(test):.2f} boxes an image; left out {found.attrs['left_out']}; least scores {found.attrs['min_scores']}")
-        print(box_ap(found, true, test).round(3).to_string())
-        say(name, wsol_scores(found, true, test))
+    "Boxes of all classes in all test images: cut at one fitted threshold a class and chosen among candidates, all of them and those above the least scores."
+    looked = partial(explain.seen_images, bundle, classes=CLASSES)  # The heat maps are the same for all, so they are made once
+    of_test, of_valid = ({row["path"]: (row, *more) for row, *more in looked(part)} for part in (test, valid))
+    kept = of_test | of_valid
+    with patch.object(explain, "seen_images", lambda net, df, *args: (kept[row["path"]] for _, row in df.iterrows())):
+        fit = explain.fit_threshold(bundle, valid, boxes[boxes.path.isin(set(valid.path))], held_out=test)
+        one = {k: v for k, v in fit.items() if k != "candidates"}
+        points = {"one threshold a class, all boxes": dict(fit=one, min_score=0, nms=False), "one threshold, nested ones left out": dict(fit=one, min_score=0), "one threshold, least score 0.5": dict(fit=one, min_score=.5),
+                  "one threshold, fitted least scores": dict(fit=one), "candidates, all boxes": dict(fit=fit, min_score=0), "candidates, fitted least scores (the default)": dict(fit=fit)}
+        found = {name: localize(bundle, test, CLASSES, **kw) for name, kw in points.items()}
+    print(f"candidates: {'chosen' if 'candidates' in fit else 'not better on validation videos'}")
+    for name, own in found.items():
+        print(f"{name}: {len(own)/len(test):.2f} boxes an image; left out {own.attrs['left_out']}; least scores {own.attrs['min_scores']}")
+        print(box_ap(own, true, test).round(3).to_string())
+        say(name, wsol_scores(own, true, test))
+    return found
 
 
 def main():
@@ -127,7 +137,7 @@ def main():
     true = boxes[boxes.path.isin(set(test.path))].reset_index(drop=True)
     bundle = load_bundle(out/"ours/bundle")
     print(f"{len(test)} test images of {test.video.nunique()} videos; thresholds: {bundle.config['localization']['elements']['classes']}")
-    say_points(bundle, valid, test, boxes, true)
+    for name, found in say_points(bundle, valid, test, boxes, true).items(): found.to_csv(out/f"points-{name.split(' (')[0].replace(', ', '-').replace(' ', '_')}.csv", index=False)
     if args.only_points: return
     plain = fit_threshold(bundle, valid, boxes[boxes.path.isin(set(valid.path))], mix=1., scales=1)
     maps = stock_maps(df, boxes, out)

@@ -253,8 +253,8 @@ def model_card(
 
 def _localization_sections(config):
     "What was fitted for `localize`, if anything was"
-    intro = ("Boxes come from image labels alone; where to cut the heat maps was fitted on images with boxes, so "
-             "figures on these are too good.")
+    intro = ("Boxes come from image labels alone; where to cut the heat maps, and where boxes of several cuts are "
+             "tried which of them to believe, was fitted on images with boxes, so figures on these are too good.")
     head = ["target", "class", "threshold", "mix", "images", "box accuracy"]
     def rows(t, fit):
         return [(t, c, *(o.get(k, "") for k in ("threshold", "mix", "images", "box_accuracy")))

@@ -169,7 +169,7 @@ def _use_commands(commands):
     arg("--classes", help="classes to find, predicted or not (default: those that the model names in an image)")
     arg("--target", action="store", help="whose classes, if the model has several targets")
     arg("--threshold", metavar="otsu|fitted|SHARE", help="where to cut a map: by Otsu, as fitted in training, or at a "
-        "part of the map's maximum (default: fitted, else otsu)")
+        "part of the map's maximum (default: what training chose, else otsu)")
     arg("--mix", type=float, metavar="SHARE", help="part of the class map in the heat map (default: fitted, else 0.25)")
     arg("--tiles", metavar="COLUMNSxROWS", help="overlapping tiles, for small things (default: fitted, else none)")
     arg("--scales", type=as_names, metavar="A,B",

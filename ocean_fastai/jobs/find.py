@@ -153,7 +153,8 @@ def _ended(out, boxes, df, note):
     if bad := note["unreadable"]:
         print(f"{len(bad)} of {len(df)} images could not be looked at: {_reasons(bad)}", file=sys.stderr)
     cuts,found = note["thresholds"],boxes["label"].value_counts()
-    counts = ", ".join(f"{n} {c}" + f" (threshold {cuts.get(c)})"*(c in cuts) for c,n in found.items())
+    cuts = {c: "chosen among candidates" if t == "several" else f"threshold {t}" for c,t in cuts.items()}
+    counts = ", ".join(f"{n} {c}" + f" ({cuts.get(c)})"*(c in cuts) for c,n in found.items())
     if not counts and not note["options"]["classes"]:
         counts = "the model names none of its classes there, so name those to look for with --classes"
     print(f"{len(boxes)} boxes in {boxes['path'].nunique()} of {df['path'].nunique()} images"
@@ -176,7 +177,7 @@ def localize(
     out, # Folder to make
     classes:list|None=None, # Classes to find, predicted or not; by default those that the model names in an image
     target:str|None=None, # Whose classes; needed where the model has several targets
-    threshold:float|str|None=None, # "otsu", "fitted", or a part of the map's maximum; by default fitted, else Otsu's
+    threshold:float|str|None=None, # "otsu", "fitted", a part of the map's maximum; None: what the fit says, else Otsu's
     tiles:str|tuple|None=None, # Columns and rows to cut each image into, "6x3" or (6, 3), for small things
     scales:list|None=None, # Input sizes in units of the model's own
     resume:bool=False, # Go on with a job that was stopped
