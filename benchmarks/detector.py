@@ -7,7 +7,8 @@ on the machine makes no difference; the number of epochs is what fits, measured 
 chosen on the test videos. `localize` reads `--bundle`, what `ocean-fastai train` made of the image labels (`debris.py --out` leaves it in ours/bundle).
 Stock is torchvision's own recipe for mobiles (`fasterrcnn_mobilenet_v3_large_320_fpn`: Faster R-CNN, 256 channels, 320 pixels), its body `mobilenet_v2` because that has the
 same ImageNet weights as ours (weights of v3 are not on a machine without network); SGD with a one-cycle rate, batches of 8 and our light augmentation; it learns
-from 64 regions an image, not 512, with which a single epoch takes the whole time; its last epoch is judged.
+from 64 regions an image, not 512, with which a single epoch takes the whole time; its last epoch is judged. Its first steps are slower than the rest (by a third here), so --stock-epochs gives it
+the epochs that an earlier run has shown to fill the time.
 Average precision at 0.3 and 0.5 by class and their mean, as COCO counts it, with intervals over whole videos.
 
     python benchmarks/detector.py --out DIR --minutes 20 --stock --bundle DEBRIS/ours/bundle      (a second call with the same DIR only judges again)
@@ -88,8 +89,8 @@ def stock_model(weights):
                       rpn_pre_nms_top_n_test=150, rpn_post_nms_top_n_test=150, rpn_score_thresh=.05)
 
 
-def stock(df, boxes, size, minutes, out, bs=8):
-    "Boxes of torchvision's Faster R-CNN on the test images."
+def stock(df, boxes, size, minutes, out, epochs=None, bs=8):
+    "Boxes of torchvision's Faster R-CNN on the test images, after as many epochs as are given or fit into the minutes."
     file = out/"stock.csv"
     if file.exists(): return pd.read_csv(file)
     images, own = boxes_to_learn(df, boxes, CLASSES, "elements", outside="clip")
@@ -106,8 +107,8 @@ def stock(df, boxes, size, minutes, out, bs=8):
         torch.nn.utils.clip_grad_norm_(model.parameters(), 10)
         opt.step()
     batches, n = iter(dls.train), len(dls.train)
-    epochs = epochs_in(minutes, lambda: learn(*next(batches)), n, rest=1.)
-    print(f"stock: {epochs} epochs of {n} steps in {minutes} minutes", flush=True)
+    epochs = epochs or epochs_in(minutes, lambda: learn(*next(batches)), n, rest=1.)
+    print(f"stock: {epochs} epochs of {n} steps, meant for {minutes} minutes", flush=True)
     rate = torch.optim.lr_scheduler.OneCycleLR(opt, 2e-2, total_steps=epochs*n)
     start = time.process_time()
     for epoch in range(epochs):
@@ -154,7 +155,7 @@ def pool(folders, names, n=1000):
         of = []
         for seed, (test, true) in where.items():
             number = pd.Series(group_numbers(test, "video"), test.video.to_numpy()).groupby(level=0).first().sort_values()
-            score = resampled(pd.read_csv(folders[seed]/FILES[name]), true, test)
+            score = resampled(pd.read_csv(folders[seed]/FILES.get(name, name)), true, test)
             times = drawn[:, [videos.index(v) for v in number.index]]
             of.append(np.concatenate([score(times[at:at + 100]) for at in range(0, len(times), 100)])[:, -1])
         values[name] = np.mean(of, 0)
@@ -174,17 +175,19 @@ def main():
     parser.add_argument("--size", default="384x288", help="of the detector's input")
     parser.add_argument("--bundle", type=Path, help="a classifier of the same split; without one localize is left out")
     parser.add_argument("--stock", action="store_true", help="train torchvision's too")
+    parser.add_argument("--stock-epochs", type=int, help="epochs of torchvision's, where it is known how many take its time; otherwise estimated from its first steps, which are slower")
     parser.add_argument("--without-ours", action="store_true", help="leave the detector out")
     parser.add_argument("--pool", type=Path, nargs="+", help="work folders of the splits 0, 1, ... in this order: their means, and nothing else")
+    parser.add_argument("--files", nargs="+", default=list(FILES), help="with --pool: tables of boxes in these folders, in place of the usual ones; the first is compared with each other")
     args = parser.parse_args()
-    if args.pool: return pool(dict(enumerate(args.pool)), list(FILES))
+    if args.pool: return pool(dict(enumerate(args.pool)), args.files)
     out = args.out
     out.mkdir(parents=True, exist_ok=True)
     fast_cpu()
     df, boxes, test, true = parts(out, args.seed)
     candidates = {} if args.without_ours else {"detector": localize(ours(df, boxes, args.size, args.minutes, out), test, min_score=0)}
     if args.bundle: candidates["boxes of localize"] = localize(load_bundle(args.bundle), test, CLASSES, min_score=0)
-    if args.stock: candidates["Faster R-CNN, stock"] = stock(df, boxes, args.size, args.minutes, out)
+    if args.stock: candidates["Faster R-CNN, stock"] = stock(df, boxes, args.size, args.minutes, out, args.stock_epochs)
     for name, found in candidates.items():
         found.to_csv(out/FILES[name], index=False)
         table = detection.ap_scores(found, true, test, groups="video")
