@@ -4,6 +4,8 @@ Needs OCEAN_DATA (`debris/`, `burrows/`, `litter/`, `seafloor/`) and OCEAN_WEIGH
 telling 111 frames of a muddy floor with burrows, 240 photographs of harbour litter and 134 sea-floor patches from the held-out debris, against the same of one minus the surest probability. Nothing was chosen on these images: k = 5 and
 Euclidean distances of standardized features were fixed before. Errors are the part of the three answers an image that are wrong, in fifths of the held-out images by distance, near to far. Intervals: 95 %, bootstrap over the debris' videos and the
 other images; of the errors over videos, of each split and of the three together, whose videos overlap.
+Days: the domain of four fifths of a day's images in order of time (litter: 213 photographs of a day, burrows: 97 frames), asked about the last fifth of that day and about the other days' images; on litter a probe of its presence learns from the same
+four fifths, and its errors are shown by distance. Ten images in a row count as one group.
 
     python benchmarks/domain.py --out DIR      (DIR keeps the embeddings)
 """
@@ -45,6 +47,37 @@ def areas(far, videos, others, n=300, seed=0):
         draws.append(area(far[at], rng.choice(others, len(others))))
     low, high = np.quantile(draws, [.025, .975])
     return f"{area(far, others):.3f} ({low:.3f} to {high:.3f})"
+
+
+def runs_of(paths, days, most):
+    "Of images in order of time: which are of the day `most` and among its first four fifths, which are of its last fifth, and the number of the run of ten that each is in"
+    order = pd.Series(Path(p).name for p in paths).argsort().to_numpy()
+    days, run = np.asarray(days), np.empty(len(order), int)
+    turn = pd.Series(days[order]).groupby(days[order]).cumcount().to_numpy()
+    run[order] = pd.factorize(pd.Series(days[order]) + "/" + pd.Series(turn//10).astype(str))[0]
+    at = np.flatnonzero(days[order] == most)
+    learnt, last = np.zeros(len(order), bool), np.zeros(len(order), bool)
+    learnt[order[at[:len(at)*4//5]]], last[order[at[len(at)*4//5:]]] = True, True
+    return learnt & ~np.isin(run, run[last]), last, run
+
+
+def other_days(name, table, days, labels=None):
+    "Print the AUROC of another day's images against the last ones of the day that was learnt, and where there are labels the errors by distance"
+    most = pd.Series(days).mode()[0]
+    learnt, last, run = runs_of(table["path"], days, most)
+    X, other = embedding_matrix(table), np.asarray(days) != most
+    domain = fit_domain(X[learnt], run[learnt])
+    far = domain(X)
+    print(f"days, {name}: {learnt.sum()} images of {most} learnt, its last {last.sum()} in domain {np.median(far[last]):.2f} (median), {other.sum()} of other days {np.median(far[other]):.2f}; "
+          f"AUROC {areas(far[last], run[last], far[other])}; over {OUTSIDE}: {(far[last] > OUTSIDE).mean():.2f} and {(far[other] > OUTSIDE).mean():.2f}", flush=True)
+    if labels is None: return
+    df = pd.DataFrame({"path": table["path"].astype(str), "litter": labels, "run": run})
+    preds = fit_probe(table, df[learnt].reset_index(drop=True), "litter", groups="run").predict(table[last | other]).assign(domain=far[last | other])
+    test = df[last | other].reset_index(drop=True)
+    wrong = (preds.set_index("path").loc[test["path"], "label"].to_numpy() != test["litter"].to_numpy())
+    same = last[last | other]
+    print(f"  wrong: {wrong[same].mean():.2f} of the day's last images, {wrong[~same].mean():.2f} of the other day's")
+    print(errors_by_domain(preds, test, "litter", groups="run").round(3).to_string(index=False), flush=True)
 
 
 def main():
@@ -93,6 +126,10 @@ def main():
         truth = pd.concat([t.assign(path=f"{k}/" + t["path"].astype(str)) for k, (_, t) in enumerate(judged)], ignore_index=True)
         pooled.attrs = {"multilabel": ["label"]}
         print(f"{layers}, the three splits together\n{errors_by_domain(pooled, truth, 'label', groups='video').round(3).to_string(index=False)}", flush=True)
+        burrows, litter = others["burrows"], others["litter"]
+        other_days("burrows", burrows, [Path(p).name.split("_D")[1][:10] for p in burrows["path"]])
+        present = pd.read_csv(data/"litter/labels.csv").assign(name=lambda o: o["path"].map(lambda p: Path(p).name)).set_index("name").loc[[Path(p).name for p in litter["path"]]]
+        other_days("litter", litter, present["day"].astype(str).tolist(), present["litter"].map({0: "none there", 1: "litter"}).tolist())
 
 
 if __name__ == "__main__": main()
