@@ -21,9 +21,9 @@ from sklearn.metrics import roc_auc_score
 from ocean_fastai.core import fast_cpu
 from ocean_fastai.data.boxes import boxes_to_labels
 from ocean_fastai.data.splits import split_frames
-from ocean_fastai.evaluate.domain import errors_by_domain
+from ocean_fastai.evaluate.domain import OUTSIDE, errors_by_domain
 from ocean_fastai.formats.coco import read_coco
-from ocean_fastai.infer.domain import OUTSIDE, fit_domain
+from ocean_fastai.infer.domain import fit_domain
 from ocean_fastai.infer.embed import embed
 from ocean_fastai.data.embeddings import embedding_matrix
 from ocean_fastai.infer.probe import fit_probe

@@ -75,9 +75,10 @@ def main():
     parser.add_argument("--n-train", type=int, default=400)
     parser.add_argument("--n-test", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", nargs="+", help="names of candidates, none among them, as in: none stock recipe 'recipe without resolution'")
     parser.add_argument("--water", action="store_true", help="also the recipe with WaterOptics")
     args = parser.parse_args()
-    out = args.out/args.set
+    out = args.out/(args.set if args.seed == 0 else f"{args.set}-seed-{args.seed}")
     out.mkdir(parents=True, exist_ok=True)
     fast_cpu()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 2)))
@@ -86,6 +87,7 @@ def main():
     print(f"{args.set}: {learnt['split'].value_counts().to_dict()}, judged on {len(test)}: {test['label'].value_counts().to_dict()}", flush=True)
     weights, models = Path(os.environ["OCEAN_WEIGHTS"])/f"{ARCH}.imagenet.safetensors", {}
     for name, given in candidates(args.water).items():
+        if args.only and name not in args.only: continue
         if not (out/name).exists():
             start = time.process_time()
             dls = OceanDataLoaders.from_manifest(learnt, "label", size=SIZES[args.set], groups="split", seed=args.seed, cache=out/"cache", num_workers=0, progress=False, **given)

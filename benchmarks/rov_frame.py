@@ -78,11 +78,11 @@ def main():
     warnings.simplefilter("ignore")
     _, df, _ = next(splits_of("debris", [0]))
     test = df[df["split"] == "test"].reset_index(drop=True)
+    found = video_overlays(df)  # Of all frames: of every n-th a video may have too few
     rows = df[df["split"] != "test"].drop(columns="split").iloc[::args.every].reset_index(drop=True)
     attrs, df = df.attrs, pd.concat([rows, test], ignore_index=True)
     rows.attrs = test.attrs = df.attrs = attrs
     start = time.process_time()
-    found = video_overlays(df)
     tables = {(kind, crop): embedded(df if kind in ("plain", "text filled") else test, kind, crop, args.out, found)
               for kind, crop in (("plain", False), ("plain", True), ("frame", False), ("frame", True), ("frame filled", False), ("text filled", False))}
     print(f"{len(rows)} learnt from, {len(test)} judged; embedded in {time.process_time() - start:.0f} s CPU", flush=True)
