@@ -2,7 +2,7 @@
 
 Needs OCEAN_DATA (`seafloor/`, `debris/`) and OCEAN_WEIGHTS (`mobilenetv2_100.imagenet.safetensors`).
 Every candidate starts from the same weights and learns from the same images at the same size for the same epochs (--epochs: of the classifier, of the whole network): without augmentation, with fastai's stock `aug_transforms()`,
-with the recipe at `medium`, with the recipe without each of its families, and with --water the recipe with `WaterOptics` besides. All are judged on the same 60 images that trained and chose nothing (sea floor: of the 134 that
+with the recipe at `medium`, with the recipe without each of its families, and with --water the recipe with `WaterOptics` besides, and with it in place of the family `resolution`. All are judged on the same 60 images that trained and chose nothing (sea floor: of the 134 that
 benchmarks/seafloor.py holds out; debris: of the test videos of split 0, in turn), clean and under the corruptions of `data.corrupt` at severities 1, 3 and 5, of the ten waters two. Mean corruption errors are relative to no augmentation.
 Intervals are bootstrap percentiles over the images, on debris over whole videos. One seed: what another would give is not known, and differences within the intervals decide nothing.
 
@@ -41,7 +41,9 @@ def candidates(water=False):
     "{name: what the loaders are given}."
     without = {f"recipe without {f}": dict(augs=ocean_augs("medium", [o for o in FAMILIES if o != f])) for f in FAMILIES}
     out = {"none": dict(augs=None), "stock": dict(augs=None, batch_tfms=aug_transforms()), "recipe": dict(augs="medium"), **without}
-    return out | {"recipe with water": dict(augs=[WaterOptics(p=.3), *ocean_augs("medium").transforms])} if water else out
+    if not water: return out
+    fewer = ocean_augs("medium", ["optics", "viewpoint"])
+    return out | {"recipe with water": dict(augs=[WaterOptics(p=.3), *ocean_augs("medium").transforms]), "water for resolution": dict(augs=[WaterOptics(p=.3), *fewer.transforms])}
 
 
 def data_of(name, n_train, n_test):
