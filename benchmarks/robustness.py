@@ -2,7 +2,7 @@
 
 Needs OCEAN_DATA (`seafloor/`, `debris/`) and OCEAN_WEIGHTS (`mobilenetv2_100.imagenet.safetensors`).
 Every candidate starts from the same weights and learns from the same images at the same size for the same epochs (--epochs: of the classifier, of the whole network): without augmentation, with fastai's stock `aug_transforms()`,
-with the recipe at `medium`, with the recipe without each of its families, and with --water the recipe with `WaterOptics` besides, and with it in place of the family `resolution`. All are judged on the same 60 images that trained and chose nothing (sea floor: of the 134 that
+with the recipe at `medium`, with the recipe without each of its families, and with --water the recipe with `WaterOptics` besides, with it in place of the family `resolution`, the recipe at `light` and `mirror`, and `mirror` with `WaterOptics`. All are judged on the same 60 images that trained and chose nothing (sea floor: of the 134 that
 benchmarks/seafloor.py holds out; debris: of the test videos of split 0, in turn), clean and under the corruptions of `data.corrupt` at severities 1, 3 and 5, of the ten waters two. Mean corruption errors are relative to no augmentation.
 Intervals are bootstrap percentiles over the images, on debris over whole videos. One seed: what another would give is not known, and differences within the intervals decide nothing.
 
@@ -43,6 +43,8 @@ def candidates(water=False):
     out = {"none": dict(augs=None), "stock": dict(augs=None, batch_tfms=aug_transforms()), "recipe": dict(augs="medium"), **without}
     if not water: return out
     fewer = ocean_augs("medium", ["optics", "viewpoint"])
+    mirror = ocean_augs("mirror").transforms
+    out |= {"light": dict(augs="light"), "mirror": dict(augs="mirror"), "mirror with water": dict(augs=[WaterOptics(p=.3), *mirror])}
     return out | {"recipe with water": dict(augs=[WaterOptics(p=.3), *ocean_augs("medium").transforms]), "water for resolution": dict(augs=[WaterOptics(p=.3), *fewer.transforms])}
 
 
@@ -78,7 +80,7 @@ def main():
     parser.add_argument("--n-test", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="+", help="names of candidates, none among them, as in: none stock recipe 'recipe without resolution'")
-    parser.add_argument("--water", action="store_true", help="also the recipe with WaterOptics")
+    parser.add_argument("--water", action="store_true", help="also the recipe with WaterOptics, and milder ones")
     args = parser.parse_args()
     out = args.out/(args.set if args.seed == 0 else f"{args.set}-seed-{args.seed}")
     out.mkdir(parents=True, exist_ok=True)

@@ -78,7 +78,8 @@ def _write(path, columns, vectors, about):
     kinds = {c: pa.string() if c in _TEXTS else pa.float64() if c in _NUMBERS else None for c in columns}
     arrays = [pa.array(columns[c], kind, from_pandas=True) for c,kind in kinds.items()]
     table = pa.table([*arrays, cells], [*columns, "embedding"])
-    pq.write_table(table.replace_schema_metadata({_META: json.dumps(about)}), path, compression="zstd")
+    table = table.replace_schema_metadata({_META: json.dumps(about)})
+    pq.write_table(table, path, compression="zstd", use_dictionary=list(columns)) # Of vectors none, which took long
 
 def load_embeddings(
     path:str|Path, # What `embed` or `save_embeddings` wrote
@@ -136,7 +137,7 @@ class EmbeddingStore:
         about:dict, # What its embeddings are known by
     ):
         self.out,self.about = _parquet(out),about
-        self.known = {}
+        self.known,self.whole = {},None
         for file in ([self.out] if self.out.exists() else []) + self.parts(): self._take(file)
 
     def parts(self)->list: # Paths
@@ -151,6 +152,7 @@ class EmbeddingStore:
                              "remove it")
         if "key" not in table:
             raise OceanError(f"{file}: has no column key, so what is in it can't be used again; choose another name")
+        if file == self.out: self.whole = table.drop(columns="embedding")
         good = table["embedding"].notna() & table["key"].notna()
         places = table[REGION].to_numpy() if "x0" in table else np.full((len(table), 4), np.nan)
         self.known |= dict(zip(table["key"][good], zip(table["embedding"][good], places[good])))
@@ -169,6 +171,12 @@ class EmbeddingStore:
     def finish(self,
         table:pd.DataFrame, # All rows
     ):
-        "Write the whole and remove the parts."
-        save_embeddings(table, self.out)
+        "Write the whole, unless the file holds just that, and remove the parts."
+        if not self._holds(table): save_embeddings(table, self.out)
         for part in self.parts(): part.unlink()
+
+    def _holds(self, table):
+        "Does the file have these rows? The same key means the same numbers."
+        if self.whole is None or set(self.whole) != set(table) - {"embedding"}: return False
+        if len(self.whole) != len(table) or table["key"].isna().any(): return False
+        return all(self.whole[c].tolist() == table[c].tolist() for c in ("path", "key", *REGION) if c in table)

@@ -17,7 +17,7 @@ from scipy.optimize import linear_sum_assignment
 from ..core import OceanError, few, printable
 from ..data.boxes import BOX_COLUMNS, IOUS, box_ious, true_pairs
 from ..data.overlay import checked_overlay, image_overlay, on_overlay
-from .candidates import (LEAST_IOU, boxes_ap, candidate_boxes, chosen_boxes,
+from .candidates import (LEAST_IOU, boxes_ap, candidate_boxes, check_overlap, chosen_boxes,
                                              fit_candidates, judged_boxes, surest)
 from .heatmaps import MIX, SCALES, check_mix, heat_boxes, heat_parts, mixed, otsu, seen_images
 from .network import known_network, network_bundle, target_part
@@ -51,6 +51,7 @@ def _chosen_fit(net, target, names, fit):
         raise OceanError(f"fit: was fitted for the target {fit['target']!r}, not for {target!r}; fit again with "
                          f"fit_threshold")
     _refuse_unknown(fit["classes"], target, names, "fit")
+    if fit.get("candidates") is not None: check_overlap(fit["candidates"])
     return fit
 
 def _class_rules(target, names, threshold, mix, fit):
@@ -79,7 +80,6 @@ def _in_pixels(part, xy):
         pixels = max(1, round(high - low))
         return np.minimum(((np.arange(pixels) + .5)*n/pixels).astype(int), n - 1)
     return part[np.ix_(cells(t, b, h), cells(l, r, w))]
-
 
 # %% ../../nbs/54_explain.localize.ipynb #9862866e
 def _class_boxes(found, size, rule, least):
@@ -230,7 +230,6 @@ def _fit_several(seen, true, usual, least, groups)->dict|None:
     images = [{c: candidates(found[c], size) for c in usual} for _,size,found in seen]
     own = [{c: true[path, c] for c in usual if (path, c) in true} for path,*_ in seen]
     return fit_candidates(images, own, [groups[path] for path,*_ in seen], usual)
-
 
 # %% ../../nbs/54_explain.localize.ipynb #3d3b4527
 def fit_threshold(

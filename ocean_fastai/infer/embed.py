@@ -145,8 +145,10 @@ def _item_key(read, i):
 
 def _keys(read, number, columns, tiles, progress):
     "What each row is known by; empty where its item can't be read"
-    items = parallel(partial(_item_key, read), range(len(read.paths)), n_workers=8, threadpool=True,
+    def some(start): return [_item_key(read, i) for i in range(start, min(start + 64, len(read.paths)))] # Fewer tasks
+    found = parallel(some, range(0, len(read.paths), 64), n_workers=8, threadpool=True,
                      progress=progress and len(read.paths) > 500)
+    items = [key for keys in found for key in keys]
     places = [""]*len(number)
     if tiles is not None:
         places = [f" tile {k%(tiles[0]*tiles[1])} of {tiles[0]}x{tiles[1]}" for k in range(len(number))]

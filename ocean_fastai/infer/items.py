@@ -36,7 +36,7 @@ def is_video(
     path, # Anything that may be a path
 )->bool: # Does it end as videos do?
     "Is this a video, going by its name?"
-    return Path(str(path)).suffix.lower() in VIDEO_SUFFIXES
+    return os.path.splitext(str(path))[1].lower() in VIDEO_SUFFIXES
 
 def _opened_video(path):
     "A video and its frames a second. Raises `ImageError`."
