@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import ImageDraw, ImageOps
-from sklearn.metrics import average_precision_score
 
 from ..core import SEED, ImageError, ManifestError, OceanError, few
 from ..images import open_image
@@ -25,6 +24,7 @@ from ..data.manifest import image_paths, split_parts
 from ..data.splits import group_column, group_numbers
 from .bootstrap import bootstrap, interval_of, interval_text, summed
 from .wsol import MEAN_ROW, center_boxes, points_at, ranked_boxes
+from ..infer.detect import boxes_ap
 
 # %% ../../nbs/66_evaluate.boxes.ipynb #b415c9db
 def _pair_rows(
@@ -174,7 +174,7 @@ def box_ap(
             right = pd.Series(False, own.index)
             for index,over in ious_of: right[index] = matched_boxes(over, least)
             hits = right.to_numpy()
-            ap = average_precision_score(hits, own["score"])*hits.sum()/n if hits.any() else 0.
+            ap = boxes_ap(own["score"], hits, n)
             f1 = 2*np.cumsum([0, *hits])/(np.arange(len(hits) + 1) + n)
             point = [np.nan, *own["score"]][f1.argmax()]
             rows.append((c, least, n, len(own), ap, f1.max(), point))

@@ -6,7 +6,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/explain.candidates.html.md"""
 
 # %% auto #0
 __all__ = ['CUTS', 'CUT_MIXES', 'FEATURES', 'MOST', 'LEAST_IOU', 'Candidates', 'candidate_boxes', 'fit_overlap', 'check_overlap',
-           'expected_overlap', 'surest', 'chosen_boxes', 'boxes_ap', 'judged_boxes', 'fit_candidates']
+           'expected_overlap', 'surest', 'chosen_boxes', 'fit_candidates']
 
 # %% ../../nbs/535_explain.candidates.ipynb #535c0002
 from typing import NamedTuple
@@ -14,14 +14,13 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from sklearn.linear_model import Ridge
-from sklearn.metrics import average_precision_score
 from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from ..core import OceanError
-from ..data.boxes import box_ious, matched_boxes
+from ..data.boxes import box_ious
 from .heatmaps import heat_parts, mixed
-from ..infer.detect import best_min_score
+from ..infer.detect import best_min_score, boxes_ap, judged_boxes
 
 # %% ../../nbs/535_explain.candidates.ipynb #535c0005
 CUTS = (.1, .2, .3, .4, .5, .65, .8) # Heights that a map is cut at, parts of its maximum
@@ -163,24 +162,6 @@ def chosen_boxes(
     return boxes[stays],[found.parts[i] for i in stays]
 
 # %% ../../nbs/535_explain.candidates.ipynb #535c0014
-def boxes_ap(
-    scores:np.ndarray, # Of all boxes of a class
-    right:np.ndarray, # Is each matched with a true box of its own?
-    n_true:int, # True boxes
-)->float: # NaN without a true box
-    "Area under the steps of precision against recall."
-    if not n_true: return np.nan
-    return float(average_precision_score(right, scores)*right.sum()/n_true) if right.any() else 0.
-
-def judged_boxes(
-    boxes:list, # Of each image, N x 5 or more: x0, y0, x1, y1, score; the surest first
-    true:list, # Of each image, M x 4
-    iou:float, # Overlap of a box that is right
-)->tuple: # scores, right, n_true, as `boxes_ap` takes them
-    "Which boxes of a class find a true one of their own."
-    right = [matched_boxes(box_ious(b[:, :4], t), iou) for b,t in zip(boxes, true)]
-    return np.concatenate([b[:, 4] for b in boxes]),np.concatenate(right),sum(map(len, true))
-
 def fit_candidates(
     seen:list, # Of each image {class: (probability, what `candidate_boxes` gave)}
     true:list, # Of each image {class: true boxes, M x 4}, without the classes that it has not

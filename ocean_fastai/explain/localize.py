@@ -17,14 +17,14 @@ from scipy.optimize import linear_sum_assignment
 from ..core import OceanError, few, printable
 from ..data.boxes import BOX_COLUMNS, IOUS, box_ious, true_pairs
 from ..data.overlay import checked_overlay, image_overlay, on_overlay
-from .candidates import (LEAST_IOU, boxes_ap, candidate_boxes, check_overlap, chosen_boxes,
-                                             fit_candidates, judged_boxes, surest)
+from .candidates import (LEAST_IOU, candidate_boxes, check_overlap, chosen_boxes,
+                                             fit_candidates, surest)
 from .heatmaps import MIX, SCALES, check_mix, heat_boxes, heat_parts, mixed, otsu, seen_images
 from .network import known_network, network_bundle, target_part
 from ..data.splits import check_apart, group_column, group_numbers
 from ..formats.labels import people_boxes
 from ..infer.config import check_unlearnt
-from ..infer.detect import best_min_score, detect, is_detector, least_scores
+from ..infer.detect import best_min_score, boxes_ap, detect, is_detector, judged_boxes, least_scores
 from ..infer.items import list_items
 
 # %% ../../nbs/54_explain.localize.ipynb #555d8a78
