@@ -185,7 +185,10 @@ def file_hash(
     path, # A file
 )->str: # 64 hexadecimal digits
     "SHA-256 of a file's content. Raises `OSError` if it can't be read."
-    with open(path, "rb") as f: return hashlib.file_digest(f, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    with open(path, "rb", buffering=0) as f: # file_digest takes twice as long for small files
+        while part := f.read(2**18): digest.update(part)
+    return digest.hexdigest()
 
 # %% ../nbs/00_core.ipynb #c0de0002
 def renamed(

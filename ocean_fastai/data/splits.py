@@ -52,7 +52,7 @@ def group_numbers(
     "A number for each row, the same for rows that stay together; a row with an empty cell has one of its own."
     texts = cell_texts(df[column]).to_numpy(copy=True) if column else np.full(len(df), "", object)
     alone = texts == ""
-    texts[alone] = [f"\0row {i}" for i in range(alone.sum())]
+    texts[alone] = np.flatnonzero(alone) # Numbers, which are equal to no text
     return pd.factorize(texts)[0]
 
 # %% ../../nbs/13_data.splits.ipynb #15cd5593
