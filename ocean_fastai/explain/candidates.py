@@ -20,7 +20,7 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from ..core import OceanError
 from ..data.boxes import box_ious
 from .heatmaps import heat_parts, mixed
-from ..infer.detect import best_min_score, boxes_ap, judged_boxes
+from ..infer.detect import best_min_score, boxes_ap, matched_scores
 
 # %% ../../nbs/535_explain.candidates.ipynb #535c0005
 CUTS = (.1, .2, .3, .4, .5, .65, .8) # Heights that a map is cut at, parts of its maximum
@@ -185,7 +185,7 @@ def fit_candidates(
             for c in usual: answers[c][i] = chosen_boxes(seen[i][c][1], fit, c, seen[i][c][0])[0]
     least,precision = {},{}
     for c,boxes in answers.items():
-        scores,right,n = judged_boxes(boxes, [own.get(c, np.zeros((0, 4))) for own in true], iou)
+        scores,right,n = matched_scores(boxes, [own.get(c, np.zeros((0, 4))) for own in true], iou)
         least[c],precision[c] = best_min_score(scores, right, n),round(boxes_ap(scores, right, n), 4)
     if np.mean(list(precision.values())) <= np.mean(list(usual.values())): return None
     return learnt(set(range(len(seen)))) | {"min_scores": least, "average_precision": precision}

@@ -24,7 +24,7 @@ from .network import known_network, network_bundle, target_part
 from ..data.splits import check_apart, group_column, group_numbers
 from ..formats.labels import people_boxes
 from ..infer.config import check_unlearnt
-from ..infer.detect import best_min_score, boxes_ap, detect, is_detector, judged_boxes, least_scores
+from ..infer.detect import best_min_score, boxes_ap, detect, is_detector, least_scores, matched_scores
 from ..infer.items import list_items
 
 # %% ../../nbs/54_explain.localize.ipynb #555d8a78
@@ -215,7 +215,7 @@ def _best_points(seen, true, rules, least)->dict:
     for c,rule in rules.items():
         boxes = [_class_boxes(_float_maps(found[c]), size, rule, least)[0] for _,size,found in seen]
         boxes = [b[surest(b[:, :4], b[:, 4])] for b in boxes]
-        found = judged_boxes(boxes, [true.get((path, c), np.zeros((0, 4))) for path,*_ in seen], LEAST_IOU)
+        found = matched_scores(boxes, [true.get((path, c), np.zeros((0, 4))) for path,*_ in seen], LEAST_IOU)
         out[c] = best_min_score(*found),boxes_ap(*found)
     return out
 

@@ -17,13 +17,13 @@ import timm
 
 import ocean_fastai.infer.predict # `Bundle.predict`
 from ..core import SEED, OceanError, content_hash
-from ..data.boxes import box_ious, boxes_to_labels, matched_boxes, true_pairs
+from ..data.boxes import boxes_to_labels, true_pairs
 from ..data.manifest import split_parts
 from ..data.splits import split_frames
 from .bundle import Bundle, load_bundle
 from .card import DETECTOR_VERSION, json_values
 from .config import data_summary, whole_config
-from .detect import best_min_score, detect
+from .detect import best_min_score, detect, matched_scores
 from ..train.boxes import box_loaders, boxes_to_learn, detector_learner
 from ..train.models import OFFLINE, weights_fingerprint
 from ..train.stages import Stage, TrainLog, one_cycle
@@ -40,14 +40,12 @@ def fit_min_scores(
     found,true = detect(bundle, df, min_score=0, progress=progress),true_pairs(boxes, df)
     if len(found.attrs["errors"]) == len(df): raise OceanError(f"none of the {len(df)} images can be read")
     out = {}
+    paths,none = list(dict.fromkeys([*found["path"], *(path for path,_ in true)])),np.zeros((0, 5))
     for c in next(iter(bundle.targets.values())):
-        scores,right = [np.zeros(0)],[np.zeros(0, bool)]
-        for path,own in found[found["label"] == c].groupby("path", sort=False):
-            ious = box_ious(own[["x0", "y0", "x1", "y1"]].to_numpy(), true.get((path, c), np.zeros((0, 4))))
-            scores.append(own["score"].to_numpy())
-            right.append(matched_boxes(ious, iou))
-        n = sum(len(xy) for (_,k),xy in true.items() if k == c)
-        out[c] = best_min_score(np.concatenate(scores), np.concatenate(right), n)
+        of = found[found["label"] == c].groupby("path", sort=False)[["x0", "y0", "x1", "y1", "score"]]
+        own = {path: rows.to_numpy() for path,rows in of}
+        scores = matched_scores([own.get(p, none) for p in paths], [true.get((p, c), none[:, :4]) for p in paths], iou)
+        out[c] = best_min_score(*scores)
     return out
 
 # %% ../../nbs/465_infer.detector.ipynb #46500008
