@@ -1,10 +1,10 @@
 """Real sea floor and debris: what the recipe's augmentation and each of its families is worth under corruptions, with one seed and one budget.
 
 Needs OCEAN_DATA (`seafloor/`, `debris/`) and OCEAN_WEIGHTS (`mobilenetv2_100.imagenet.safetensors`).
-Every candidate starts from the same weights and learns from the same images at the same size for the same epochs (--epochs: of the classifier, of the whole network): without augmentation, with fastai's stock `aug_transforms()`,
-with the recipe at `medium`, with the recipe without each of its families, and with --water the recipe with `WaterOptics` besides, with it in place of the family `resolution`, the recipe at `light` and `mirror`, and `mirror` with `WaterOptics`. All are judged on the same 60 images that trained and chose nothing (sea floor: of the 134 that
-benchmarks/seafloor.py holds out; debris: of the test videos of split 0, in turn), clean and under the corruptions of `data.corrupt` at severities 1, 3 and 5, of the ten waters two. Mean corruption errors are relative to no augmentation.
-Intervals are bootstrap percentiles over the images, on debris over whole videos. One seed: what another would give is not known, and differences within the intervals decide nothing.
+Every candidate starts from the same weights and learns from the same images at the same size for the epochs that `train` gives (--epochs: of the classifier, of the whole network, at most): without augmentation, with fastai's stock `aug_transforms()`,
+with the recipe at `medium`, with the recipe without each of its families, and with --more with two or one of them and with milder recipes. All are judged on the same 60 images that trained and chose nothing (sea floor: of the 134 that
+benchmarks/seafloor.py holds out; debris: of the test videos of split 0, in turn; --skip leaves out the first 60, on which earlier recipes were compared), clean and under the corruptions of `data.corrupt` at severities 1, 3 and 5, of the ten waters two. Mean corruption errors are relative to no augmentation.
+Intervals are bootstrap percentiles over the images, on debris over whole videos. One seed a call: what another gives is not known from it, and differences within the intervals decide nothing.
 
     python benchmarks/robustness.py seafloor --out DIR      (DIR keeps the models; a second call goes on)
 """
@@ -21,7 +21,7 @@ from fastai.vision.augment import aug_transforms
 from seafloor import held_out
 
 from ocean_fastai.core import fast_cpu
-from ocean_fastai.data.augment import WaterOptics, ocean_augs
+from ocean_fastai.data.augment import ocean_augs
 from ocean_fastai.data.boxes import boxes_to_labels
 from ocean_fastai.data.corrupt import CORRUPTIONS
 from ocean_fastai.data.loaders import OceanDataLoaders
@@ -32,39 +32,37 @@ from ocean_fastai.infer.bundle import load_bundle, save_bundle
 from ocean_fastai.train.learner import ocean_learner
 
 ARCH, CLASSES = "mobilenetv2_100", ["plastic", "bio", "rov"]
-SIZES = {"seafloor": (112, 112), "debris": (144, 108)}
-FAMILIES = ("resolution", "optics", "viewpoint")
+SIZES = {"seafloor": (160, 160), "debris": (256, 192)}
+FAMILIES = ("water", "viewpoint", "optics", "resolution")
 WATERS = ("water_II", "water_3C")
 
 
-def candidates(water=False):
+def candidates(more=False):
     "{name: what the loaders are given}."
     without = {f"recipe without {f}": dict(augs=ocean_augs("medium", [o for o in FAMILIES if o != f])) for f in FAMILIES}
     out = {"none": dict(augs=None), "stock": dict(augs=None, batch_tfms=aug_transforms()), "recipe": dict(augs="medium"), **without}
-    if not water: return out
-    fewer = ocean_augs("medium", ["optics", "viewpoint"])
-    mirror = ocean_augs("mirror").transforms
-    out |= {"light": dict(augs="light"), "mirror": dict(augs="mirror"), "mirror with water": dict(augs=[WaterOptics(p=.3), *mirror])}
-    return out | {"recipe with water": dict(augs=[WaterOptics(p=.3), *ocean_augs("medium").transforms]), "water for resolution": dict(augs=[WaterOptics(p=.3), *fewer.transforms])}
+    if not more: return out
+    some = {" and ".join(names): ocean_augs("medium", list(names)) for names in (("viewpoint", "optics"), ("viewpoint", "resolution"), ("optics", "resolution"), ("water", "optics"), ("optics",), ("resolution",))}
+    return out | {name: dict(augs=augs) for name, augs in some.items()} | {"light": dict(augs="light"), "mirror": dict(augs="mirror")}
 
 
-def data_of(name, n_train, n_test):
+def data_of(name, n_train, n_test, skip=0):
     "The manifest with its split, and the images that judge."
     if name == "seafloor":
         df = held_out()
         test = df[df["split"] == "test"].groupby("label", group_keys=False).sample(frac=1, random_state=0)
         turn = test.groupby("label").cumcount()
-        test = test.assign(turn=turn).sort_values("turn", kind="stable").head(n_test).drop(columns="turn")
+        test = test.assign(turn=turn).sort_values("turn", kind="stable").iloc[skip:skip + n_test].drop(columns="turn")
         learnt = split_frames(df[df["split"] != "test"].drop(columns="split").reset_index(drop=True), .2, groups="none", stratify="label", seed=0, progress=False)
     else:
         df, boxes = read_coco(Path(os.environ["OCEAN_DATA"])/"debris/annotations.json", classes=CLASSES, outside="clip")
         df = split_frames(boxes_to_labels(df, boxes, "label", CLASSES), .2, .3, groups="video", stratify="label", seed=0, progress=False)
         test = df[df["split"] == "test"]
-        test = test.assign(turn=test.groupby("video").cumcount()).sort_values("turn", kind="stable").head(n_test).drop(columns="turn")
+        test = test.assign(turn=test.groupby("video").cumcount()).sort_values("turn", kind="stable").iloc[skip:skip + n_test].drop(columns="turn")
         learnt, attrs = df[df["split"] != "test"].reset_index(drop=True), boxes.attrs
         learnt.attrs = test.attrs = attrs
     train = np.flatnonzero(learnt["split"] == "train")
-    drop = np.setdiff1d(train, train[np.linspace(0, len(train) - 1, min(n_train, len(train))).astype(int)])
+    drop = np.setdiff1d(train, train[np.linspace(0, len(train) - 1, min(n_train or len(train), len(train))).astype(int)])
     attrs, learnt = learnt.attrs, learnt.drop(index=drop).reset_index(drop=True)
     test = test.reset_index(drop=True)
     learnt.attrs, test.attrs = attrs, {"folder": attrs["folder"]} if "folder" in attrs else {}
@@ -75,22 +73,23 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("set", choices=list(SIZES))
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, nargs=2, default=(4, 5))
-    parser.add_argument("--n-train", type=int, default=400)
+    parser.add_argument("--epochs", type=int, nargs=2, default=(8, 4))
+    parser.add_argument("--n-train", type=int, help="images to learn from; by default all")
     parser.add_argument("--n-test", type=int, default=60)
+    parser.add_argument("--skip", type=int, default=60, help="test images that are left out first")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="+", help="names of candidates, none among them, as in: none stock recipe 'recipe without resolution'")
-    parser.add_argument("--water", action="store_true", help="also the recipe with WaterOptics, and milder ones")
+    parser.add_argument("--more", action="store_true", help="also two families or one, and milder recipes")
     args = parser.parse_args()
     out = args.out/(args.set if args.seed == 0 else f"{args.set}-seed-{args.seed}")
     out.mkdir(parents=True, exist_ok=True)
     fast_cpu()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 2)))
     warnings.simplefilter("ignore")
-    learnt, test = data_of(args.set, args.n_train, args.n_test)
+    learnt, test = data_of(args.set, args.n_train, args.n_test, args.skip)
     print(f"{args.set}: {learnt['split'].value_counts().to_dict()}, judged on {len(test)}: {test['label'].value_counts().to_dict()}", flush=True)
     weights, models = Path(os.environ["OCEAN_WEIGHTS"])/f"{ARCH}.imagenet.safetensors", {}
-    for name, given in candidates(args.water).items():
+    for name, given in candidates(args.more).items():
         if args.only and name not in args.only: continue
         if not (out/name).exists():
             start = time.process_time()

@@ -83,11 +83,15 @@ def _resolution(k:float): # Strength, 1 is medium
             A.ImageCompression(quality_range=(round(100 - 50*k), 90), p=.15*k)]
 
 def _optics(k:float): # Strength, 1 is medium
-    "Light, exposure, and the colour of the water."
+    "Light, exposure, color."
     if not k: return []
     return [A.RandomBrightnessContrast(brightness_limit=.2*k, contrast_limit=.2*k, p=.5),
             A.HueSaturationValue(hue_shift_limit=6*k, sat_shift_limit=20*k, val_shift_limit=0, p=.4),
             A.MultiplicativeNoise(multiplier=(1 - .15*k, 1 + .15*k), per_channel=True, p=.1*k)]
+
+def _water(k:float): # Strength, 1 is medium
+    "Water between camera and scene."
+    return [WaterOptics(p=.3*k)] if k else []
 
 def _viewpoint(k:float): # Strength, 1 is medium
     "Where the camera is and how it is tilted."
@@ -98,7 +102,7 @@ def _viewpoint(k:float): # Strength, 1 is medium
                      p=.7, **edge),
             A.Perspective(scale=(.02*k, .06*k), p=.2*k, **edge)]
 
-_CHALLENGES = {"resolution": _resolution, "optics": _optics, "viewpoint": _viewpoint}
+_CHALLENGES = {"water": _water, "viewpoint": _viewpoint, "optics": _optics, "resolution": _resolution} # In order
 
 # %% ../../nbs/14_data.augment.ipynb #859408db
 def aug_recipes(
@@ -115,15 +119,15 @@ recipes = old_name("recipes", aug_recipes)
 
 def ocean_augs(
     level:str="medium", # mirror, light, medium or strong
-    challenges:str|list|tuple=("resolution", "optics", "viewpoint"), # One challenge or several
+    challenges:str|list|tuple=("water", "viewpoint", "optics", "resolution"), # One challenge or several
     vertical_flip:bool=False, # As in `aug_recipes`
 )->A.Compose: # For `AlbumentationsTransform`, or any other use of Albumentations
-    "One recipe: viewpoint, optics, then resolution. Raises `AugmentError` for an unknown level or challenge."
+    "One recipe: water, viewpoint, optics, then resolution. Raises `AugmentError` for an unknown level or challenge."
     wanted = (challenges,) if isinstance(challenges, str) else tuple(challenges)
     steps = aug_recipes(level, vertical_flip)
     if unknown := [c for c in wanted if c not in steps]:
         raise AugmentError(f"no challenge {', '.join(map(str, unknown))}; choose from {', '.join(steps)}")
-    return A.Compose([t for name in ("viewpoint", "optics", "resolution") if name in wanted for t in steps[name]])
+    return A.Compose([t for name,own in steps.items() if name in wanted for t in own])
 
 # %% ../../nbs/14_data.augment.ipynb #22844907
 def variants(
@@ -204,8 +208,10 @@ class WaterOptics(A.ImageOnlyTransform):
         return {"gain": apply_water(white, far, name, veil=veil) - dark, "dark": 255*dark}
 
     def apply(self, img, gain, dark, **params):
-        size = _picture(img, self).shape[1::-1]
+        gray = img.ndim == 2
+        size = _picture(np.repeat(img[..., None], 3, 2) if gray else img, self).shape[1::-1]
         gain,dark = (cv2.resize(o, size, interpolation=cv2.INTER_LINEAR) for o in (gain, dark))
+        if gray: gain,dark = gain.mean(2),dark.mean(2)
         return cv2.add(cv2.multiply(img, gain, dtype=cv2.CV_32F), dark, dtype=cv2.CV_8U)
 
 # %% ../../nbs/14_data.augment.ipynb #14b00008

@@ -77,8 +77,9 @@ _IMAGES = ("{} frames of {} synthetic videos, {} x {} pixels, made just now. Fou
            "the floor itself gives it away. Three videos of each type:")
 _SPLIT = ("Whole videos go to one part: train teaches, valid chooses the best epoch, test is used once, at the end. "
           "Images and videos of each:")
-_SEEN = ("The central two thirds of the width, without the ROV's frame; each time varied at random in viewpoint "
-         "(mirrored, turned, shifted), optics (light, contrast, color) and resolution (blur, noise, compression). "
+_SEEN = ("The central two thirds of the width, without the ROV's frame; each time varied at random in water "
+         "(color and veil), viewpoint (mirrored, turned, shifted), optics (light, contrast, color) and "
+         "resolution (blur, noise, compression). "
          "First the frame itself:")
 
 def _demo_data(df, home, plan):

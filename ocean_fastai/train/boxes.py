@@ -151,11 +151,11 @@ class BoxImages:
 def box_augs(
     level:str|None="light", # light, medium, strong, or None
 ): # For `BoxImages`
-    "The recipes of `data.augment`, so that boxes move with the pictures. Raises `AugmentError`."
+    "Viewpoint, optics and resolution of `data.augment`; boxes move with the pictures. Raises `AugmentError`."
     if level is None: return None
     carried = A.BboxParams("pascal_voc", label_fields=["row"], min_visibility=VISIBLE, min_width=2, min_height=2,
                            clip=True)
-    return A.Compose(ocean_augs(level).transforms, bbox_params=carried)
+    return A.Compose(ocean_augs(level, ("viewpoint", "optics", "resolution")).transforms, bbox_params=carried)
 
 def augmented(
     image:np.ndarray, # Height x width x 3 bytes
