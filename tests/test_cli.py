@@ -212,11 +212,12 @@ def test_boxes_from_coco_to_scores(drawn, home):
     coco = write_coco(df[["path", "video"]], boxes, home/"boxes.json")
     ok("train", coco, *TINY_COCO, "--out", home/"coco-run")
     assert load(home/"coco-run"/"metrics.json")["localization"]["classes"]
-    out,_ = ok("localize", home/"coco-run"/"bundle", drawn.parent/"images", "--classes", "fauna", "--scales", "1", "--out", home/"found")
+    asked = "localize", home/"coco-run"/"bundle", drawn.parent/"images", "--classes", "fauna", "--scales", "1", "--min-score", "0", "--out", home/"found"
+    out,_ = ok(*asked)
     assert "boxes in" in out and "fauna (threshold" in out
     assert {p.name for p in (home/"found").iterdir()} == {"boxes.csv", "boxes.coco.json", "overlays", "contact_sheet.jpg", "run.json"}
-    assert load(home/"found"/"run.json")["command"].endswith("--classes fauna --scales 1.0")
-    assert "finished already" in ok("localize", home/"coco-run"/"bundle", drawn.parent/"images", "--classes", "fauna", "--scales", "1", "--out", home/"found", "--resume")[0]
+    assert load(home/"found"/"run.json")["command"].endswith("--classes fauna --scales 1.0 --min-score 0.0")
+    assert "finished already" in ok(*asked, "--resume")[0]
     out,_ = ok("score", home/"found"/"boxes.csv", coco, "--classes", "fauna", "--out", home/"judged")
     assert "a box in the middle" in out and {p.name for p in (home/"judged").iterdir()} == {"wsol.csv", "report.html", "run.json"}
     assert "no class whale" in refused("localize", home/"coco-run"/"bundle", drawn.parent/"images", "--classes", "whale", "--out", home/"no")
