@@ -21,7 +21,7 @@ from fastai.vision.augment import aug_transforms
 from seafloor import held_out
 
 from ocean_fastai.core import fast_cpu
-from ocean_fastai.data.augment import ocean_augs
+from ocean_fastai.data.augment import aug_recipes, ocean_augs
 from ocean_fastai.data.boxes import boxes_to_labels
 from ocean_fastai.data.corrupt import CORRUPTIONS
 from ocean_fastai.data.loaders import OceanDataLoaders
@@ -33,17 +33,23 @@ from ocean_fastai.train.learner import ocean_learner
 
 ARCH, CLASSES = "mobilenetv2_100", ["plastic", "bio", "rov"]
 SIZES = {"seafloor": (160, 160), "debris": (256, 192)}
-FAMILIES = ("water", "viewpoint", "optics", "resolution")
 WATERS = ("water_II", "water_3C")
 
 
 def candidates(more=False):
     "{name: what the loaders are given}."
-    without = {f"recipe without {f}": dict(augs=ocean_augs("medium", [o for o in FAMILIES if o != f])) for f in FAMILIES}
+    families = list(aug_recipes())
+    without = {f"recipe without {f}": dict(augs=ocean_augs("medium", [o for o in families if o != f])) for f in families}
     out = {"none": dict(augs=None), "stock": dict(augs=None, batch_tfms=aug_transforms()), "recipe": dict(augs="medium"), **without}
     if not more: return out
     some = {" and ".join(names): ocean_augs("medium", list(names)) for names in (("viewpoint", "optics"), ("viewpoint", "resolution"), ("optics", "resolution"), ("water", "optics"), ("optics",), ("resolution",))}
     return out | {name: dict(augs=augs) for name, augs in some.items()} | {"light": dict(augs="light"), "mirror": dict(augs="mirror")}
+
+
+def in_turn(test, by, skip, n):
+    "`n` images after the first `skip`, of each class or video in turn."
+    turn = test.groupby(by).cumcount()
+    return test.assign(turn=turn).sort_values("turn", kind="stable").iloc[skip:skip + n].drop(columns="turn")
 
 
 def data_of(name, n_train, n_test, skip=0):
@@ -51,14 +57,12 @@ def data_of(name, n_train, n_test, skip=0):
     if name == "seafloor":
         df = held_out()
         test = df[df["split"] == "test"].groupby("label", group_keys=False).sample(frac=1, random_state=0)
-        turn = test.groupby("label").cumcount()
-        test = test.assign(turn=turn).sort_values("turn", kind="stable").iloc[skip:skip + n_test].drop(columns="turn")
+        test = in_turn(test, "label", skip, n_test)
         learnt = split_frames(df[df["split"] != "test"].drop(columns="split").reset_index(drop=True), .2, groups="none", stratify="label", seed=0, progress=False)
     else:
         df, boxes = read_coco(Path(os.environ["OCEAN_DATA"])/"debris/annotations.json", classes=CLASSES, outside="clip")
         df = split_frames(boxes_to_labels(df, boxes, "label", CLASSES), .2, .3, groups="video", stratify="label", seed=0, progress=False)
-        test = df[df["split"] == "test"]
-        test = test.assign(turn=test.groupby("video").cumcount()).sort_values("turn", kind="stable").iloc[skip:skip + n_test].drop(columns="turn")
+        test = in_turn(df[df["split"] == "test"], "video", skip, n_test)
         learnt, attrs = df[df["split"] != "test"].reset_index(drop=True), boxes.attrs
         learnt.attrs = test.attrs = attrs
     train = np.flatnonzero(learnt["split"] == "train")

@@ -119,7 +119,7 @@ recipes = old_name("recipes", aug_recipes)
 
 def ocean_augs(
     level:str="medium", # mirror, light, medium or strong
-    challenges:str|list|tuple=("water", "viewpoint", "optics", "resolution"), # One challenge or several
+    challenges:str|list|tuple=tuple(_CHALLENGES), # One challenge or several; by default all
     vertical_flip:bool=False, # As in `aug_recipes`
 )->A.Compose: # For `AlbumentationsTransform`, or any other use of Albumentations
     "One recipe: water, viewpoint, optics, then resolution. Raises `AugmentError` for an unknown level or challenge."
@@ -209,7 +209,7 @@ class WaterOptics(A.ImageOnlyTransform):
 
     def apply(self, img, gain, dark, **params):
         gray = img.ndim == 2
-        size = _picture(np.repeat(img[..., None], 3, 2) if gray else img, self).shape[1::-1]
+        size = _picture(np.broadcast_to(img[..., None], (*img.shape, 3)) if gray else img, self).shape[1::-1]
         gain,dark = (cv2.resize(o, size, interpolation=cv2.INTER_LINEAR) for o in (gain, dark))
         if gray: gain,dark = gain.mean(2),dark.mean(2)
         return cv2.add(cv2.multiply(img, gain, dtype=cv2.CV_32F), dark, dtype=cv2.CV_8U)
