@@ -4,12 +4,12 @@ Needs OCEAN_DATA (`seafloor/`, `debris/`) and OCEAN_WEIGHTS (`mobilenetv2_100.im
 Sea floor: the 134 images that benchmarks/seafloor.py holds out, and five repeats of five stratified folds of all 670. Debris: three splits by video, mean average
 precision of plastic, bio and rov. Layers, pooling and the grid of C were fixed before; C is chosen within the training images. With --train, the default
 fine-tuning and `both` (`train --recipe both`: fine-tuned from the probe) learn from the same training images, a fifth of them (by video on debris) for validation; both have 12 epochs at most, as `train` gives them. On debris stock
-fastai (`debris.py`: `vision_learner`, `fine_tune(4)`) learns too. Intervals are bootstrap percentiles over the held-out images, on debris over whole videos; differences are paired, those over all splits of debris from
+fastai (`debris.py`: `vision_learner`, `fine_tune(4)`) learns too. Each trains with every seed, and its figure is the mean over the seeds. Intervals are bootstrap percentiles over the held-out images, on debris over whole videos; differences are paired, those over all splits of debris from
 all their test videos (which the splits share in part, so the pooled interval is somewhat narrow).
 
-    python benchmarks/probe.py --out DIR [--sets seafloor debris] [--train] [--seeds 0 1 2]     (DIR keeps embeddings and predictions)
+    python benchmarks/probe.py --out DIR [--sets seafloor debris] [--splits 0 1 2] [--train [both stock fine-tuned]] [--seeds 0 1 2]     (DIR keeps embeddings and predictions)
 
-A file `debris-split-K-fine-tuned-0.csv` in DIR is taken as the predictions of a network that was fine-tuned elsewhere, such as the one that `debris.py --seed K` leaves in ours/bundle.
+A file `debris-split-K-both-S.csv` in DIR is taken as the predictions of a network that was trained elsewhere with seed S, so that several processes can train with a seed each, and one more prints the tables of all.
 """
 import argparse
 import os
@@ -39,6 +39,7 @@ from ocean_fastai.jobs.recipes import started, trained
 from ocean_fastai.train.learner import ocean_learner
 
 CLASSES = ["plastic", "bio", "rov"]
+KINDS = ("both", "stock", "fine-tuned")
 BODIES = {"seafloor": [("mobilenetv2_100", (224, 224)), ("tf_efficientnet_lite2", (260, 260))],
           "debris": [("mobilenetv2_100", (384, 288)), ("tf_efficientnet_lite2", (384, 288))]}
 
@@ -55,7 +56,7 @@ def embedded(name, df, arch, size, layers, out):
     return table, time.process_time() - start
 
 
-def splits_of(name, seeds):
+def splits_of(name, splits):
     "The manifests to learn from and judge on: (split's name, manifest, column to resample by, its rows that are judged)."
     if name == "seafloor":
         df = held_out()
@@ -63,7 +64,7 @@ def splits_of(name, seeds):
         return
     df, boxes = read_coco(Path(os.environ["OCEAN_DATA"])/"debris/annotations.json", classes=CLASSES, outside="clip")
     df = boxes_to_labels(df, boxes, "label", CLASSES)
-    for seed in seeds:
+    for seed in splits:
         part = split_frames(df, .2, .3, groups="video", stratify="label", seed=seed)
         part.attrs = boxes.attrs
         yield f"split {seed}", part, "video"
@@ -111,17 +112,18 @@ def tuned(name, kind, table, df, arch, size, groups, seed, out):
 
 
 def pooled(runs, tests, pairs, n=2000, seed=0):
-    "Print the mean over the splits of the mean average precision of each candidate, and of paired differences with intervals over the videos of all splits."
+    "Print the mean over splits and seeds of the mean average precision of each candidate, and of paired differences with intervals over the videos of all splits."
     rng, found = np.random.default_rng(seed), []
     truth = [label_matrix(test, "label", CLASSES) for test in tests]
-    said = [[p.set_index("path").loc[test["path"], [f"p_{c}" for c in CLASSES]].to_numpy() for p, test in zip(preds, tests)] for preds in runs.values()]
+    columns = [f"p_{c}" for c in CLASSES]
+    said = [[[p.set_index("path").loc[test["path"], columns].to_numpy() for p in seeds] for seeds, test in zip(preds, tests)] for preds in runs.values()]
     def score(true, p): return np.mean([average_precision_score(t, q) if t.any() else np.nan for t, q in zip(true.T, p.T)])
     videos = sorted({v for test in tests for v in test["video"]})
     where = [[np.flatnonzero(test["video"] == v) for v in videos] for test in tests]
     for draw in range(n + 1):
         drawn = np.arange(len(videos)) if draw == 0 else rng.integers(len(videos), size=len(videos))
         rows = [np.concatenate([w[v] for v in drawn]) for w in where]
-        found.append([np.mean([score(t[r], p[r]) for t, p, r in zip(truth, ps, rows)]) for ps in said])
+        found.append([np.mean([np.mean([score(t[r], p[r]) for p in seeds]) for t, seeds, r in zip(truth, splits, rows)]) for splits in said])
     found, names = np.array(found), list(runs)
     for k, name in enumerate(names): print(f"mean of the splits: {name} {found[0, k]:.3f} [{', '.join(f'{q:.3f}' for q in np.nanpercentile(found[1:, k], (2.5, 97.5)))}]")
     for a, b in pairs:
@@ -147,8 +149,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--sets", nargs="+", default=list(BODIES))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--train", action="store_true", help="also fine-tune, which takes minutes a run")
+    parser.add_argument("--splits", nargs="+", type=int, default=[0, 1, 2], help="of debris, by video")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="to train with")
+    parser.add_argument("--train", nargs="*", choices=KINDS, help="also train networks, minutes each: these, or all")
     parser.add_argument("--bodies", type=int, default=2, help="1 leaves tf_efficientnet_lite2 out")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
@@ -156,10 +159,11 @@ def main():
     warnings.simplefilter("ignore")
     for name in args.sets:
         kept, tests = {}, []
-        for title, df, groups in splits_of(name, args.seeds):
+        for title, df, groups in splits_of(name, args.splits):
             test = df[df["split"] == "test"].reset_index(drop=True)
             test.attrs = df.attrs
             runs, one = {}, BODIES[name][0][0]
+            kinds = [k for k in args.train or KINDS if k != "stock" or name == "debris"] if args.train is not None else []
             for arch, size in BODIES[name][:args.bodies]:
                 for layers in ("last", "blocks"):
                     table, seconds = embedded(name, df, arch, size, layers, args.out)
@@ -168,17 +172,17 @@ def main():
                     if name == "seafloor" and layers == "blocks":
                         all_scores = repeated(table, df)
                         print(f"  all {len(df)}, 5 x 5 folds, C=0.1: {all_scores.mean():.3f} ({all_scores.min():.3f} to {all_scores.max():.3f})", flush=True)
-                if args.train and arch == one:
-                    for kind in ("fine-tuned", "both", *(["stock"] if name == "debris" else [])):
-                        for seed in args.seeds if name == "seafloor" else args.seeds[:1]:
+                if arch == one:
+                    for kind in kinds:
+                        for seed in args.seeds:
                             preds, seconds = tuned(f"{name} {title}".replace(" ", "-"), kind, table, df, arch, size, groups, seed, args.out)
                             runs.setdefault(f"{arch} {kind}", []).append(preds)
                             print(f"{name} {title}: {arch} {kind}, seed {seed}: {seconds:.0f} s CPU", flush=True)
             scores = compare_preds(runs, test, "label", baseline=f"{one} blocks", groups=groups)
             print(scores[["name", "metric", "value", "value_low", "value_high", "difference", "difference_low", "difference_high", "n", "n_groups"]].round(3).to_string(index=False), flush=True)
             tests.append(test)
-            for run, preds in runs.items(): kept.setdefault(run, []).append(preds[0] if isinstance(preds, list) else preds)
-        if name == "debris" and args.train: pooled(kept, tests, [(f"{one} both", f"{one} {other}") for other in ("stock", "fine-tuned", "blocks")])
+            for run, preds in runs.items(): kept.setdefault(run, []).append(preds if isinstance(preds, list) else [preds])
+        if name == "debris" and "both" in kinds: pooled(kept, tests, [(f"{one} both", f"{one} {k}") for k in (*kinds, "blocks") if k != "both"])
 
 
 if __name__ == "__main__": main()

@@ -87,19 +87,30 @@ def load_embeddings(
     "Read a table of embeddings. Raises `OceanError` for a file that is damaged, or something else."
     path = Path(path)
     if not path.is_file(): raise OceanError(f"{path}: no such file; embed writes it")
-    try: table = pq.read_table(path)
+    about = None
+    try:
+        with pq.ParquetFile(path, buffer_size=2**20) as file: # read_table imports more than it takes to read
+            about = json.loads((file.schema_arrow.metadata or {}).get(_META, b"null"))
+            if about is not None: columns,vectors = _read(file, about["dim"])
     except (pa.ArrowException, OSError, ValueError) as e:
         raise OceanError(f"{path}: can't be read as a table of embeddings ({' '.join(str(e).split())[:200]}); remove "
                          "it and embed again") from e
-    about = json.loads((table.schema.metadata or {}).get(_META, b"null"))
     if about is None: raise OceanError(f"{path}: is no table of embeddings; give what embed wrote")
-    cells = table["embedding"].combine_chunks()
-    numbers = np.asarray(cells.values.to_numpy(zero_copy_only=False), np.float16)
-    vectors = numbers.reshape(len(table), about["dim"]).copy()
-    vectors[np.asarray(cells.is_null())] = np.nan
-    columns = table.drop_columns("embedding").to_pandas()
     texts = {c: columns[c].astype(object).where(columns[c].notna(), None) for c in _TEXTS if c in columns}
     return as_embeddings(columns.assign(**texts), vectors, about)
+
+def _read(file, dim):
+    "Columns, and vectors with NaN where there is none; some rows at a time, since Arrow's own arrays of them are large"
+    others,start = [],0
+    vectors = np.full((file.metadata.num_rows, dim), np.nan, np.float16)
+    for batch in file.iter_batches(500):
+        cells,rows = batch["embedding"],vectors[start:start + len(batch)]
+        rows[np.asarray(cells.is_valid())] = cells.flatten().to_numpy(zero_copy_only=False).reshape(-1, dim)
+        others.append(batch.drop_columns("embedding"))
+        start += len(batch)
+    schema = file.schema_arrow
+    table = pa.Table.from_batches(others, schema.remove(schema.get_field_index("embedding")))
+    return table.to_pandas(),vectors
 
 # %% ../../nbs/115_data.embeddings.ipynb #e3be000e
 _SAME = {"arch": "network", "fingerprint": "weights", "layers": "layers", "pool": "pooling",

@@ -137,11 +137,17 @@ def _item_key(read, i):
     "What item `i` is known by, or None if it can't be read"
     if read.images[i] is not None:
         return f"{content_hash(np.asarray(read.images[i]).tobytes())} {np.shape(read.images[i])}"
-    file = find_file(read.paths[i])
-    try:
-        return file_hash(file) + (f" {read.times[i]:.6f}" if is_video(read.paths[i])
-                                  and read.times[i] is not None else "")
-    except (OSError, TypeError): return None
+    try: key = _hash_of(read.paths[i])
+    except OSError: return None
+    return key + (f" {read.times[i]:.6f}" if read.videos[i] and read.times[i] is not None else "")
+
+def _hash_of(path):
+    "Hash of a file's content, also where its name is written in another form. Raises `OSError` if it can't be read."
+    try: return file_hash(path)
+    except FileNotFoundError:
+        file = find_file(path)
+        if file is None: raise
+        return file_hash(file)
 
 def _keys(read, number, columns, tiles, progress):
     "What each row is known by; empty where its item can't be read"
