@@ -36,6 +36,7 @@ IMAGE_SUFFIXES = (*_COMMON, *sorted(s for s,f in Image.registered_extensions().i
 VIDEO_SUFFIXES = tuple(f".{s}" for s in """mp4 m4v mov avi mkv webm mpg mpeg wmv mts m2ts ts mxf flv f4v 3gp 3g2 ogv asf
     vob dv mjpeg mjpg h264 264 h265 265 hevc""".split())
 
+# %% ../nbs/02_images.ipynb #b6475d98
 class _NoPixels(ValueError):
     "Numbers that are no picture until someone names their range"
     def __init__(self, what):
@@ -71,6 +72,7 @@ def _has_alpha(im):
         return bool(set(im.tag_v2.get(338, ())) & {1, 2})
     return "A" in im.getbands() or "transparency" in im.info
 
+# %% ../nbs/02_images.ipynb #71438016
 def _number_rgb(
     im:Image.Image, # One band of more than 8 bits
     value_range:tuple|None, # Numbers that become black and white; None is right for full 16 bits alone
@@ -187,6 +189,7 @@ def _geometry(geometry, value_range=None)->Geometry:
     if not isinstance(geometry, Geometry): geometry = Geometry(geometry)
     return Geometry(geometry.crop, geometry.size, value_range) if value_range is not None else geometry
 
+# %% ../nbs/02_images.ipynb #f078056d
 def _tried(im, geometry, min_size, name, draft=True):
     "`_decoded`, or an `ImageError` that says why not; without `draft` an image is decoded in full."
     least = parse_size(min_size) if min_size else geometry.size
@@ -205,6 +208,7 @@ def _with_end(
     except (OSError, SyntaxError, ValueError): return None
     return ends[0] if np.array_equal(*pictures) else None
 
+# %% ../nbs/02_images.ipynb #23ca2a4c
 def _decoded(im, geometry, least):
     "Decode, crop, squish and turn; `least` is the width and height that the crop must keep."
     stored,deep = im.size,_is_deep(im)
@@ -247,6 +251,7 @@ def list_images(
     if note: warnings.warn(f"{printable(folder)}: {note}", stacklevel=2)
     return found
 
+# %% ../nbs/02_images.ipynb #e4f08f0f
 _SIDE_FILES = tuple(f".{s}" for s in """csv tsv txt xlsx xls ods parquet json jsonl xml yaml yml toml ini cfg md rst
     html htm css js pdf doc docx odt log db sqlite py ipynb sh bat r names data npy npz safetensors gpx kml srt vtt sub
     tfw jgw wld prj aux zip""".split())
@@ -261,6 +266,7 @@ def passed_over(
     counts = ", ".join(f"{s or 'without suffix'} {k}" for s,k in others.most_common())
     return f"{n} file{'s'[:n > 1]} passed over: {counts}" if n else ""
 
+# %% ../nbs/02_images.ipynb #77e6e5b4
 def _visible_files(folder)->list:
     "The files below a folder that aren't hidden, each real folder read once. Raises `OceanError` for a closed one."
     def refuse(e):

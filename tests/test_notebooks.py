@@ -38,9 +38,11 @@ def test_notebooks_are_clean(project, run):
     assert [str(p) for p in fresh if ours[p] != fresh[p]] == [], "run `make export`"
 
 @pytest.mark.parametrize("nb", NOTEBOOKS, ids=lambda p: p.stem)
-def test_notebook_is_small_and_ran_without_error(nb):
+def test_notebook_is_valid_small_and_ran_without_error(nb):
     assert nb.stat().st_size < (1_000_000 if nb.stem in TUTORIALS else 300_000)
-    outputs = [o for c in nbformat.read(nb, as_version=4).cells for o in c.get("outputs", [])]
+    notebook = nbformat.read(nb, as_version=4)
+    nbformat.validate(notebook)
+    outputs = [o for c in notebook.cells for o in c.get("outputs", [])]
     assert [o.evalue for o in outputs if o.output_type == "error"] == []
 
 def test_every_notebook_processes_for_the_site(project, python):

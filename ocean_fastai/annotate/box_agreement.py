@@ -33,6 +33,7 @@ class DrawnBoxes:
     who: np.ndarray # Number of each box's annotator
     looked: np.ndarray # Images x annotators: did this person look at this image?
 
+# %% ../../nbs/745_annotate.box_agreement.ipynb #21e7cdf3
 def drawn_boxes(
     boxes:pd.DataFrame, # Boxes with `annotator`
     manifest:pd.DataFrame|None=None, # The images; by default all that have a box
@@ -95,6 +96,7 @@ def _tally_pairs(drawn, classes, iou):
             np.add.at(out[i], 4 + len(classes) + np.concatenate(sides), 1)
     return out
 
+# %% ../../nbs/745_annotate.box_agreement.ipynb #ec418385
 def _group_sums(values, drawn, manifest, groups):
     "Sums of images' rows over groups, and the column that groups them"
     rows = drawn.boxes.drop_duplicates("path") if manifest is None else manifest  # In the order of `drawn.paths`
@@ -108,6 +110,7 @@ def _divided(a, b):
     "Numbers divided, NaN where there is nothing to divide by"
     with np.errstate(invalid="ignore", divide="ignore"): return np.where(b > 0, a/b, np.nan)
 
+# %% ../../nbs/745_annotate.box_agreement.ipynb #3d94a215
 def box_agreement(
     boxes:pd.DataFrame, # Boxes with `annotator`
     manifest:pd.DataFrame|None=None, # The images; by default all that have a box
@@ -139,6 +142,7 @@ def box_agreement(
     out.attrs["notes"] = [interval_text(column, n, n_boot, seed)]
     return out
 
+# %% ../../nbs/745_annotate.box_agreement.ipynb #fe89434b
 def count_agreement(
     boxes:pd.DataFrame, # Boxes with `annotator`
     manifest:pd.DataFrame|None=None, # The images; by default all that have a box

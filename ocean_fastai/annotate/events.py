@@ -39,6 +39,7 @@ def _times(column, name):
                          "write it as 2026-05-01T12:00:00Z")
     return out.dt.as_unit("ns")
 
+# %% ../../nbs/759_annotate.events.ipynb #6447d749
 def check_events(
     events:pd.DataFrame, # With the columns above
 )->pd.DataFrame: # A copy in order of time, with `seconds` each took and `pause` since the person's last one
@@ -130,6 +131,7 @@ def with_quality(
                          "alike")
     return events.assign(quality=quality)
 
+# %% ../../nbs/759_annotate.events.ipynb #699db3ef
 def _label_quality(events, answers):
     "1 - Jaccard distance from the known label"
     if "label" not in events: raise OceanError("the events have no column label, which is compared with the answers")
@@ -169,6 +171,7 @@ def read_events(
     return _with_labels(_with_box_edits(events, boxes), labels),boxes,report_table([(left, f"{left} labels say no "
                                                                       "time, and are left out")])
 
+# %% ../../nbs/759_annotate.events.ipynb #a1073b37
 def _items(path, name):
     "The entries of an export's file"
     file = Path(path)
@@ -202,6 +205,7 @@ def _kili_events(path, paths):
             if times: out.append((name, image, *times, str(before[-1].get("modelName") or "model") if before else ""))
     return out,left
 
+# %% ../../nbs/759_annotate.events.ipynb #e37c8f74
 def _studio_events(path, paths):
     "Rows of events of a Label Studio export, and how many annotations have no time"
     out,left = [],0
@@ -221,6 +225,7 @@ def _studio_events(path, paths):
 
 _EVENTS = {"kili": _kili_events, "labelstudio": _studio_events}
 
+# %% ../../nbs/759_annotate.events.ipynb #4f846cb7
 def _latest(events):
     "Which events are the last of a person on an image: the export's labels are of these"
     return ~events.duplicated(["annotator", "path"], keep="last")
@@ -255,6 +260,7 @@ def _with_labels(events, labels):
                                                                       None)
     return with_edits(out)
 
+# %% ../../nbs/759_annotate.events.ipynb #5c38beed
 def with_edits(
     events:pd.DataFrame, # Perhaps with `label` and `label_before`, or numbers of boxes `added`, `removed`, ...
 )->pd.DataFrame: # A copy with `label_hamming`, `label_jaccard` and `accepted`, where they can be told

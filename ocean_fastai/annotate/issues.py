@@ -75,6 +75,7 @@ def _vectors(df, embeddings):
     mine = paths[known]
     return known,[embedding_matrix(pd.DataFrame({"path": mine, "embedding": t.loc[mine].to_numpy()})) for t in there]
 
+# %% ../../nbs/73_annotate.issues.ipynb #9f8358f7
 def _kept_together(df, embeddings, groups, folds):
     "A group's number for each image, None for single images, and a sentence that says which groups"
     column = group_column(df, groups)
@@ -232,6 +233,7 @@ def _image_issues(mine, found, k, classes, iou, likely, sure):
         rows += [(None, "missing", value, j, 0.) for j,value in zip(by_class, overlooked) if np.isfinite(value)]
     return [(k, *row) for row in rows]
 
+# %% ../../nbs/73_annotate.issues.ipynb #a5c71ab3
 def box_issues(
     boxes:pd.DataFrame, # What people drew: `path`, `label`, `x0`, `y0`, `x1`, `y1`
     predicted:pd.DataFrame, # What a model found in the same images, not having learnt from them; with `score`

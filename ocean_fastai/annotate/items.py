@@ -90,6 +90,7 @@ def review_items(
     out.attrs = {k: v for k,v in df.attrs.items() if k == "folder"}
     return out[["path", "target", "label", *REGION, "score", "suggestion", "outlier"]]
 
+# %% ../../nbs/783_annotate.items.ipynb #bb760863
 def boxes_shown(
     df:pd.DataFrame, # A manifest
     boxes:pd.DataFrame, # Boxes of its images
@@ -117,6 +118,7 @@ def _labels_of(df, target):
     out = out.explode("label", ignore_index=True)
     return out.assign(**dict.fromkeys(REGION, np.nan))
 
+# %% ../../nbs/783_annotate.items.ipynb #2862fc07
 def _with_scores(items, scores, several_labels):
     "The items with `score` and `suggestion` of a table"
     if absent := [c for c in ("path", "score") if c not in scores]:
@@ -193,6 +195,7 @@ def _tile(im, size, box, side):
     outline_box(out, (np.array(box) - np.tile(part[:2], 2))*scale, "#ffffff", 1)
     return _encoded(out)
 
+# %% ../../nbs/783_annotate.items.ipynb #0e17a35b
 def _decoded(path, scale):
     "An image at this scale at least, and its own size. Raises `ImageError`."
     size = image_size(path)
@@ -215,6 +218,7 @@ def whole_picture(
     im,size = _decoded(path, _wanted(None, image_size(path), side))
     return _tile(im, size, None, side),*size
 
+# %% ../../nbs/783_annotate.items.ipynb #fd97b516
 def picture_set(
     path:str|Path, # An image
     boxes:dict, # Number of an item -> its box, or None for the whole image
@@ -228,6 +232,7 @@ def picture_set(
     out = {f"thumbs/{k}.jpg": _tile(im, size, b, _THUMB) for k,b in boxes.items()}
     return size,out | {"images/{}.jpg": _tile(im, size, None, side)},None
 
+# %% ../../nbs/783_annotate.items.ipynb #e4390d38
 def map_picture(
     values:np.ndarray, # Height x width, in [0, 1]; a class map as `cam_maps` gives it
 )->bytes: # PNG, the clearer the less there is

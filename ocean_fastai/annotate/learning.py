@@ -44,6 +44,7 @@ def _score(P, Y, shares, multi):
     both = [c for c in range(Y.shape[1]) if 0 < Y[:, c].sum() < len(Y)]
     return float(np.mean([average_precision_score(Y[:, c], P[:, c]) for c in both])) if both else np.nan
 
+# %% ../../nbs/753_annotate.learning.ipynb #e81506b2
 def _campaign(strategy, X, Z, Y, multi, group, test, sizes, per_group, C, seed):
     "Scores after each round of one campaign, at the sizes that its groups allow"
     pool,labelled = ~test,np.zeros(len(X), bool)
@@ -62,6 +63,7 @@ def _campaign(strategy, X, Z, Y, multi, group, test, sizes, per_group, C, seed):
                          wrong[seen], seed + k + 1)[0]
         rows = seen[at]
 
+# %% ../../nbs/753_annotate.learning.ipynb #23638cef
 def simulate_labeling(
     embeddings:pd.DataFrame, # What `embed` gave
     df:pd.DataFrame, # A manifest of labelled images
@@ -106,6 +108,7 @@ def simulate_labeling(
                    "groups": column or "image", "images": len(X), "test": test, "per_group": per_group}
     return table
 
+# %% ../../nbs/753_annotate.learning.ipynb #3fabc343
 def _labelled_rows(embeddings, df, target):
     "Rows with a whole label and an embedding, their features and labels"
     classes,multi = classes_of(df, target),is_multilabel(df[target])
@@ -149,6 +152,7 @@ def learning_areas(
     out.loc[0, ["difference", "difference_low", "difference_high"]] = np.nan
     return out.assign(seeds=len(values))
 
+# %% ../../nbs/753_annotate.learning.ipynb #0f7e88c1
 def plot_learning(
     runs:pd.DataFrame, # What `simulate_labeling` gave
     ax:plt.Axes|None=None, # Where to draw; by default a new figure

@@ -63,6 +63,7 @@ def _held_out(model, held_out, names):
                             f"are: {', '.join(map(str, held_out.columns))}; is it a model of another task?")
     return held_out,there
 
+# %% ../../nbs/725_annotate.preannotate.ipynb #8c49a8c4
 def _probe_predictions(probe, embeddings, held_out):
     "What a probe says of images, and of held-out ones: those that it learnt from by their out-of-fold predictions"
     if "embedding" not in embeddings:
@@ -82,6 +83,7 @@ def _probe_predictions(probe, embeddings, held_out):
     new.attrs = known.attrs = attrs
     return new,known
 
+# %% ../../nbs/725_annotate.preannotate.ipynb #5f7bfcc4
 def _calibrated(model, preds, held, df, targets):
     "Predictions with a temperature fitted to the held-out ones, of targets that were saved without calibration"
     raw = [t for t in targets if t not in getattr(model, "temperatures", {})]
@@ -113,6 +115,7 @@ class Preannotations:
         counts = ", ".join(f"{n.get(d, 0)} {d}" for d in ("accept", "review", "skip"))
         return f"Preannotations by {self.name}: {len(self.manifest)} images; answers: {counts}"
 
+# %% ../../nbs/725_annotate.preannotate.ipynb #678b5243
 def _images(df, held_out=None):
     "The images to annotate. Raises `OceanError` for videos, which the formats don't take."
     if "embedding" in df:
@@ -136,6 +139,7 @@ def _people_said(df, targets):
         out |= {(printable(p), t) for p in df["path"][own]}
     return out
 
+# %% ../../nbs/725_annotate.preannotate.ipynb #4940a5a4
 def with_answers(
     df:pd.DataFrame, # Images
     answers:pd.DataFrame, # With decisions, as `decide` gave them
@@ -181,6 +185,7 @@ def _judged_all(held, df, targets, groups):
         except OceanError as e: notes.append(f"{t}: no held-out answer can be judged, so all is reviewed ({e})")
     return parts,notes
 
+# %% ../../nbs/725_annotate.preannotate.ipynb #31986eea
 def _box_target(model, names, truth):
     "The target whose classes are boxed. Raises `OceanError` where that isn't clear."
     if hasattr(model, "oof"):
@@ -208,6 +213,7 @@ def _found(model, df, names, truth, held_out, found, held_found, groups, iou, pr
     judged["score"] = box_probability(judged, fit)
     return found.assign(raw_score=found["score"], score=box_probability(found, fit)),judged,notes
 
+# %% ../../nbs/725_annotate.preannotate.ipynb #59554a64
 def preannotate(
     model, # A `Bundle`, a learner made by `ocean_learner`, or a `Probe`
     df, # Images to annotate, as `list_items` takes them; for a probe their embeddings
@@ -278,6 +284,7 @@ def preannotate(
     saved = time_saved(answers, judged, thresholds, seed=seed, **times)
     return Preannotations(manifest, _shown(boxes, answers, name), answers, thresholds, curve, saved, notes, name)
 
+# %% ../../nbs/725_annotate.preannotate.ipynb #6e0cd0ab
 _NONE = pd.DataFrame({c: [] for c in ("target", "label", "answer", "score", "right", "group")})
 
 def _silent(answers, thresholds):

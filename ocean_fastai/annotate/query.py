@@ -47,6 +47,7 @@ def _predicted(model, pool, embeddings, target):
     out.attrs = preds.attrs
     return out
 
+# %% ../../nbs/75_annotate.query.ipynb #bab07b0d
 def _probabilities(preds, paths, target, multi):
     "Classes, whether an image can have several, and paths x classes"
     rows = preds[cell_texts(preds["target"]) == target] if target is not None and "target" in preds else preds
@@ -68,6 +69,7 @@ def _errors(pool, target, classes, multi, P, labelled):
     out[labelled & ~np.isfinite(P).all(1)] = np.nan
     return out
 
+# %% ../../nbs/75_annotate.query.ipynb #72bbe265
 def _groups(pool, embeddings, per_group, groups):
     "The groups' names, a row each, and what they are"
     if groups != "auto" or per_group is None or group_column(pool): column = group_column(pool, groups)
@@ -83,6 +85,7 @@ def _groups(pool, embeddings, per_group, groups):
     texts = cell_texts(pool[column])
     return texts.where(texts != "", pool["path"]),f"column {column}"
 
+# %% ../../nbs/75_annotate.query.ipynb #626f6578
 def _reasons(strategy, rows, scores, sizes, P, classes, multi, wrong):
     "Why each row was chosen, in words"
     if strategy == "random": return ["drawn at random"]*len(rows)
@@ -94,6 +97,7 @@ def _reasons(strategy, rows, scores, sizes, P, classes, multi, wrong):
     near = np.abs(P[rows] - .5).argsort(1)[:, :1] if multi else (-P[rows]).argsort(1)[:, :2]
     return ["undecided: " + ", ".join(f"{classes[c]} {P[r, c]:.2f}" for c in found) for r,found in zip(rows, near)]
 
+# %% ../../nbs/75_annotate.query.ipynb #a869f6b4
 def query(
     model:Probe|Bundle|pd.DataFrame|None, # A probe, a bundle, a table of predictions; None where not needed
     pool:pd.DataFrame, # Images that could be labelled: a manifest, or embeddings
@@ -152,6 +156,7 @@ def query(
         warnings.warn(f"{len(out)} of {k} images: with at most {per_group} of a group ({what}) there are no more")
     return out
 
+# %% ../../nbs/75_annotate.query.ipynb #911d79a4
 def _several(model, preds, target):
     "Does the model say that an image can have several classes? None where it doesn't tell"
     if isinstance(model, (Probe, Bundle)): return target in model.config["multilabel"]
@@ -193,6 +198,7 @@ def _votes(labels, paths, classes, multi):
     if multi: return [wide(Y[:, c]) for c in range(len(classes))]
     return [wide(np.where(np.isfinite(Y).all(1), Y.argmax(1), np.nan))]
 
+# %% ../../nbs/75_annotate.query.ipynb #6c0a51eb
 def requery(
     labels:pd.DataFrame, # `path`, `annotator`, `label`, perhaps `target`: a row for each image and person
     preds:pd.DataFrame, # Predictions of these images, and of others if wished, by a model that didn't learn from them

@@ -154,6 +154,7 @@ class ReviewPanel:
 
     def _repr_mimebundle_(self, **kwargs): return self.widget()._repr_mimebundle_(**kwargs)
 
+# %% ../../nbs/785_annotate.review.ipynb #1a0f3433
 def image_files(
     items:pd.DataFrame, # What `review_items` gave
     paths:list, # Of some of its images

@@ -63,6 +63,7 @@ def _best_first(scores, open_, k, group, per_group, rng):
         out.append(row)
     return np.array(out, int)
 
+# %% ../../nbs/749_annotate.strategies.ipynb #487e1ddf
 def _distances(Z, row): return np.sqrt(np.maximum(((Z - Z[row])**2).sum(1), 0))
 
 def _spread(Z, labelled, open_, k, group, per_group):
@@ -82,6 +83,7 @@ def _spread(Z, labelled, open_, k, group, per_group):
         out.append(row)
     return np.array(out, int),np.array(scores)
 
+# %% ../../nbs/749_annotate.strategies.ipynb #7e783218
 def _typical(Z, labelled, open_, k, group, per_group, seed):
     "The most typical rows of clusters with fewest labels, of equal ones the largest; rows, typicality, clusters' sizes"
     n = int(np.clip(labelled.sum() + k, 1, min(500, max(1, len(Z)//5))))
@@ -107,6 +109,7 @@ def _typical(Z, labelled, open_, k, group, per_group, seed):
     out = np.array(out, int)
     return out,typical[out],size[cluster[out]]
 
+# %% ../../nbs/749_annotate.strategies.ipynb #f12753cc
 def choose_rows(
     strategy:str, # One of `STRATEGIES`
     k:int, # Rows to choose

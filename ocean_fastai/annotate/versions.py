@@ -36,6 +36,7 @@ class ManifestDiff(NamedTuple):
         return self.changes.attrs["notes"]
     def __repr__(self): return "\n".join([*self.notes, "", self.classes.to_string(index=False)])
 
+# %% ../../nbs/77_annotate.versions.ipynb #7aa6f31f
 def _one_row_each(df, which):
     "Rows by path. Raises `ManifestError` for double paths."
     if "path" not in df:
@@ -75,6 +76,7 @@ def _who(df, target):
     column = next((c for c in (f"{target}_annotator", "annotator") if c in df), None)
     return cell_texts(df[column]) if column else pd.Series("", df.index, dtype=object)
 
+# %% ../../nbs/77_annotate.versions.ipynb #7bc7056d
 def diff_manifest(
     a:pd.DataFrame, # The older manifest, or boxes
     b:pd.DataFrame, # The newer one
@@ -113,6 +115,7 @@ def diff_manifest(
     changes.attrs["notes"] = notes
     return ManifestDiff(changes, pd.concat(matrices), pd.concat(classes, ignore_index=True))
 
+# %% ../../nbs/77_annotate.versions.ipynb #7201ff03
 def _per_class(before, after, target, multi):
     "Classes before x after, and what each gained and lost"
     if not multi:
@@ -136,6 +139,7 @@ def _per_class(before, after, target, multi):
     return matrix.rename_axis(columns=None),pd.DataFrame(rows, columns=["target", "class", "before", "after", "gained",
                                                                       "lost"])
 
+# %% ../../nbs/77_annotate.versions.ipynb #6b223c55
 def _diff_boxes(a, b, same=.98):
     "What changed between two tables of boxes"
     a,b = check_boxes(a),check_boxes(b)

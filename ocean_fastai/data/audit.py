@@ -152,6 +152,7 @@ def _near_copies(table, df):
     out.iloc[rows[near["row"].to_numpy(int)]] = table["path"].to_numpy()[rows[near["other"].to_numpy(int)]]
     return out
 
+# %% ../../nbs/194_data.audit.ipynb #5fdfbe65
 def _overlay_sets(table, by):
     "Images whose overlay is looked for together: of one video (or of all), of one size"
     readable = table[table["error"].isna()]
@@ -169,6 +170,7 @@ def _overlays(table, files, by):
                      "crop_width": crop and crop.width, "crop_height": crop and crop.height})
     return share,pd.DataFrame(sets, columns=["set", "images", "share", "crop_width", "crop_height"])
 
+# %% ../../nbs/194_data.audit.ipynb #b22a8792
 def audit_images(
     df:pd.DataFrame, # A manifest: `path`, and what else is known
     within:str|None=None, # Column whose values have light and focus of their own, such as a dive; None: all together
@@ -202,6 +204,7 @@ def audit_images(
                    "notes": _notes(table, within)}
     return table.drop(columns=["a", "b", *(["video"] if video else [])])
 
+# %% ../../nbs/194_data.audit.ipynb #8d70366e
 def _mark(table):
     "Add what needs no distribution to `issues` and `score`, in place"
     extra = {"unreadable": (table["error"].notna(), np.inf), "duplicate": (table["duplicate_of"].notna(), 1.),
@@ -245,6 +248,7 @@ def plot_audit(
     axes[0].set_ylabel("images")
     return list(axes)
 
+# %% ../../nbs/194_data.audit.ipynb #2d12c0a2
 def _sheet(table, files, rows, n=12):
     "The first `n` of some rows, with what is said of them"
     shown = rows[:n]

@@ -171,6 +171,7 @@ def _picture(image, aug):
     raise AugmentError(f"{type(aug).__name__}: takes height x width x 3 bytes, not {image.dtype} of shape "
                        f"{image.shape}")
 
+# %% ../../nbs/14_data.augment.ipynb #6b26495c
 _ROWS = 48 # Of the coarse map of ranges, at most
 
 class WaterOptics(A.ImageOnlyTransform):
@@ -247,6 +248,7 @@ def _frame_layer(size, reach, rng):
     cover[:, free:w - free] = 0
     return color,cover
 
+# %% ../../nbs/14_data.augment.ipynb #08ab8fa8
 class ROVFrame(A.ImageOnlyTransform):
     "Draw a vehicle's frame over the left and right border of a picture. Raises `AugmentError`."
     def __init__(self,
@@ -269,6 +271,7 @@ class ROVFrame(A.ImageOnlyTransform):
         share = cover[..., None].astype(np.float32)/255
         return (_picture(img, self)*(1 - share) + color*share + .5).astype(np.uint8)
 
+# %% ../../nbs/14_data.augment.ipynb #912c41d5
 class FillOverlay(A.ImageOnlyTransform):
     "Fill what is burnt into a picture with what surrounds it (Telea 2004, in OpenCV). Raises `AugmentError`."
     def __init__(self,

@@ -38,6 +38,7 @@ def _encoded(image, level, rng, format):
     Image.fromarray(image).save(data, format, quality=int(level))
     return np.asarray(Image.open(data, formats=[format]).convert("RGB"))
 
+# %% ../../nbs/192_data.corrupt.ipynb #5c215480
 def _filtered(image, kernel): return cv2.filter2D(image, -1, kernel/kernel.sum(), borderType=cv2.BORDER_REFLECT_101)
 
 def _defocus(image, level, rng):
@@ -62,6 +63,7 @@ def _noise(image, level, rng):
                        image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
     return cv2.add(image, 255*level*grain, dtype=cv2.CV_8U)
 
+# %% ../../nbs/192_data.corrupt.ipynb #622df7b7
 def _scaled(image, level, rng): return cv2.convertScaleAbs(image, alpha=level)
 
 def _flattened(image, level, rng):
@@ -74,6 +76,7 @@ def _cast(image, level, rng):
     pull = level*(pull - pull.mean())/np.abs(pull - pull.mean()).max()
     return cv2.transform(image, np.diag(np.exp(pull)*3/np.exp(pull).sum()))
 
+# %% ../../nbs/192_data.corrupt.ipynb #1e2cb0be
 def _turned(image, matrix):
     "The picture through a 3 x 3 matrix; what comes into view is the picture mirrored at its edge."
     return cv2.warpPerspective(image, matrix, image.shape[1::-1], borderMode=cv2.BORDER_REFLECT_101)
@@ -123,6 +126,7 @@ CORRUPTIONS = {
     "tilt": Corruption(_tilt, (5, 10, 15, 20, 30), "degrees", "viewpoint"),
     "rov_frame": Corruption(_frame, (.05, .08, .11, .14, .17), "of the width", "vehicle")}
 
+# %% ../../nbs/192_data.corrupt.ipynb #67c2b7a3
 def check_corruptions(
     corruptions:str|list|tuple|None=None, # Names of `CORRUPTIONS` or of families of them; None for all
     severities:int|list|tuple=(1, 2, 3, 4, 5), # Whole numbers from 1 to 5
@@ -147,6 +151,7 @@ def corruption_table(
             for name,c in CORRUPTIONS.items()]
     return pd.DataFrame(rows, dtype=object) # Levels as they are, whole or not
 
+# %% ../../nbs/192_data.corrupt.ipynb #048bd3e8
 def corrupt(
     image, # PIL image, or height x width x 3 array of bytes
     corruption:str, # One of `CORRUPTIONS`

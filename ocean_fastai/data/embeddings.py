@@ -51,6 +51,7 @@ def as_embeddings(
     df.attrs = {"body": about}
     return df
 
+# %% ../../nbs/115_data.embeddings.ipynb #d4cf69e8
 def _parquet(path):
     "A path that embeddings can be written to. Raises `OceanError` for another suffix."
     path = Path(path)
@@ -81,6 +82,7 @@ def _write(path, columns, vectors, about):
     table = table.replace_schema_metadata({_META: json.dumps(about)})
     pq.write_table(table, path, compression="zstd", use_dictionary=list(columns)) # Of vectors none, which took long
 
+# %% ../../nbs/115_data.embeddings.ipynb #585c433e
 def load_embeddings(
     path:str|Path, # What `embed` or `save_embeddings` wrote
 )->pd.DataFrame: # Embeddings
@@ -141,6 +143,7 @@ def part_file(
     "Where a part of a table of embeddings is kept until the whole is there."
     return out.with_name(f"{out.name}.part-{number:06d}.parquet")
 
+# %% ../../nbs/115_data.embeddings.ipynb #3bf37718
 class EmbeddingStore:
     "The file that is to be, and the parts of it that are there, by key"
     def __init__(self,

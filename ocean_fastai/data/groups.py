@@ -39,6 +39,7 @@ def _key_links(keys, evidence):
     first = rows.groupby(np.asarray(keys, object)[rows]).transform("first")
     return _links(first[first != rows], rows[first != rows], evidence, np.nan)
 
+# %% ../../nbs/128_data.groups.ipynb #6054b9a4
 def _evidence(df, embeddings, evidence):
     "The kinds of evidence that are used. Raises `OceanError` for one that can't be."
     if evidence is None:
@@ -69,6 +70,7 @@ def check_thresholds(
         if not (number and 0 <= value <= _LARGEST[t]):
             raise OceanError(f"thresholds: {t}={value}: give {_UNITS[t]}")
 
+# %% ../../nbs/128_data.groups.ipynb #0f9cd785
 def _found(df, embeddings, wanted, thresholds, k, num_workers, progress):
     "All links, the thresholds, and what is drawn of them"
     tables,cuts,pictures = [],{},{}
@@ -109,6 +111,7 @@ def _forest(n, links, cuts):
     ends = pd.MultiIndex.from_arrays([np.minimum(child, parent[child]), np.maximum(child, parent[child])])
     return group,parent,child,links.iloc[index.reindex(ends).to_numpy(int)]
 
+# %% ../../nbs/128_data.groups.ipynb #6d27f249
 def group_frames(
     df:pd.DataFrame, # A manifest
     embeddings:pd.DataFrame|None=None, # What `embed` gave of its images
@@ -151,6 +154,7 @@ def group_frames(
     _warn_sizes(sizes, columns, first[sizes.argmax()], cuts)
     return out
 
+# %% ../../nbs/128_data.groups.ipynb #f2746380
 _SAYS = {"video": "", "name": "", "time": " ({:.3g} s)", "hash": " ({:.0f} of " + str(HASH_BITS) + " bits)",
          "embedding": " (distance {:.3g})"}
 

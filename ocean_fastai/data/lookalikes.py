@@ -43,6 +43,7 @@ def _components(n, a, b):
     "Groups of rows linked by chains"
     return connected_components(coo_array((np.ones(len(a), np.int8), (a, b)), (n, n)), directed=False)[1]
 
+# %% ../../nbs/127_data.lookalikes.ipynb #4f528178
 def _distances_to_all(X, some):
     "Euclidean distances of some rows to all"
     squares = (X**2).sum(1)
@@ -65,6 +66,7 @@ def _silhouettes(apart, some, labels):
     out[there] = (other - mine)/np.maximum(np.maximum(mine, other), 1e-12)
     return out
 
+# %% ../../nbs/127_data.lookalikes.ipynb #b638fdae
 def chance_distance(
     n:int, # Images
     m:int, # Components
@@ -105,6 +107,7 @@ def alike_space(
     Z = PCA(n, whiten=True, svd_solver="covariance_eigh", random_state=SEED).fit_transform(X)
     return (Z/np.maximum(np.linalg.norm(Z, axis=1, keepdims=True), 1e-9)).astype(np.float32)
 
+# %% ../../nbs/127_data.lookalikes.ipynb #f6963545
 def _random_pairs(X):
     "Squared distances of some thousand pairs of rows"
     a,b = np.random.default_rng(SEED).integers(len(X), size=(2, 20_000))
@@ -123,6 +126,7 @@ def _as_table(rows, others, distances, threshold, picture):
     out.attrs = {"threshold": threshold, "picture": picture}
     return out
 
+# %% ../../nbs/127_data.lookalikes.ipynb #9cffb8db
 def _vectors(df, embeddings):
     "Embeddings of the table's images, and the rows that have them. Raises `OceanError` where none has."
     known = embeddings.drop_duplicates("path").set_index("path")["embedding"].dropna() if len(embeddings) else {}

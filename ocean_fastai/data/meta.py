@@ -54,6 +54,7 @@ def _gps(gps):
         if pd.notna(day) and np.isfinite([h, m, s]).all(): out["gps_time"] = day + pd.Timedelta(3600*h + 60*m + s, "s")
     return out
 
+# %% ../../nbs/195_data.meta.ipynb #c53fd219
 def _xml(data, name):
     "The root of an XML text. Raises `ManifestError` for what is none, or defines entities."
     if b"<!DOCTYPE" in data[:4096].upper():
@@ -90,6 +91,7 @@ def _of_file(path):
     if "heading_deg" in out: out["heading_deg"] %= 360 # Drones count from -180 to 180
     return out
 
+# %% ../../nbs/195_data.meta.ipynb #fdc8c7f5
 def time_seconds(
     time:pd.Series, # Text, dates, or seconds; UTC where no zone is named
 )->np.ndarray: # Seconds since 1970, NaN for what can't be read; numbers stay as they are
@@ -133,6 +135,7 @@ def read_meta(
     out.attrs = {**df.attrs, "notes": notes + more}
     return out
 
+# %% ../../nbs/195_data.meta.ipynb #2c5082df
 def _utc(said, zone, offset):
     "Seconds since 1970, and notes on the clock."
     notes,taken = [],pd.to_datetime(said["taken"])
@@ -201,6 +204,7 @@ def _checked_track(track, name):
                                               "time."]*(len(out) < len(track))}
     return out
 
+# %% ../../nbs/195_data.meta.ipynb #811e91f1
 def _between(track, t, max_gap_s):
     "Where seconds `t` fall in a track: rows before and after, share of the way; NaN in gaps and outside."
     own = time_seconds(track["time"])
@@ -213,6 +217,7 @@ def _between(track, t, max_gap_s):
     ok = (t >= own[0] - .5) & (t <= own[-1] + .5) & ((step <= max_gap_s) | exact)
     return before,after,np.where(ok, np.clip(share, 0, 1), np.nan)
 
+# %% ../../nbs/195_data.meta.ipynb #23d71324
 def match_track(
     df:pd.DataFrame, # Images with `time`, as `read_meta` reads it
     track:"pd.DataFrame|str|Path", # A track, or its file
@@ -256,6 +261,7 @@ def match_track(
     out.attrs = {**df.attrs, "notes": notes}
     return out
 
+# %% ../../nbs/195_data.meta.ipynb #ec73403d
 def find_clock_offset(
     df:pd.DataFrame, # Images with `time` and places of their own: `lat`, `lon`
     track:pd.DataFrame, # A track

@@ -56,6 +56,7 @@ def _wide(scores, value="value"):
     out.insert(0, 0, [clean[key[:2]] for key in out.index])
     return out
 
+# %% ../../nbs/697_evaluate.robustness.ipynb #54ad7314
 def _answered(preds):
     "Predictions of the images that every model answers under every corruption, and how many others there are."
     if missing := [c for c in (*_CELL, "path", "target", "changed") if c not in preds]:
@@ -70,6 +71,7 @@ def _answered(preds):
         raise OceanError(f"none of the {len(bad)} images could be predicted under every corruption: {why}")
     return out,len(bad)
 
+# %% ../../nbs/697_evaluate.robustness.ipynb #dc407d5a
 def _of_cells(preds, df, target, metric, groups, n_boot, seed):
     "{(model, corruption, severity): (score, its resamples)}, the share of images changed in each, and what was judged."
     found,changed,about = {},{},None
@@ -134,6 +136,7 @@ def _error_rows(target, found, baseline):
 _ERRORS = ["target", "model", "corruption", *(f"{name}{end}" for name in ("ce", "relative_ce") for end in ("", "_low",
                                                                       "_high"))]
 
+# %% ../../nbs/697_evaluate.robustness.ipynb #3ddf339c
 def _all_notes(target, about, bad, errors, changed, n_boot, seed, baseline):
     "What a reader has to know beside the numbers, as sentences."
     how = interval_text(about["groups"], about["n_groups"], n_boot, seed)
@@ -151,6 +154,7 @@ def _all_notes(target, about, bad, errors, changed, n_boot, seed, baseline):
     if vague: out.append(f"{baseline} loses nothing under {few(vague, 6)}: no relative error there.")
     return out
 
+# %% ../../nbs/697_evaluate.robustness.ipynb #7cd8a0e4
 def robustness_scores(
     predictions:pd.DataFrame, # As `corrupted_predictions` makes them
     df:pd.DataFrame, # A manifest with the target's column: images that trained nothing
@@ -183,6 +187,7 @@ def robustness_scores(
     out.scores.attrs = {"notes": notes, "baseline": baseline}
     return out
 
+# %% ../../nbs/697_evaluate.robustness.ipynb #b16f8e8c
 def robustness(
     model, # A bundle, a learner made by `ocean_learner`, or {name: one of them}
     df:pd.DataFrame, # A manifest with the target's column: images that trained nothing
@@ -240,6 +245,7 @@ def plot_robustness(
     ax.figure.colorbar(image, ax=ax, shrink=.7)
     return ax
 
+# %% ../../nbs/697_evaluate.robustness.ipynb #561308ce
 _ABOUT = ("Every score is of the same images. A difference is that from the clean score of the same model; its "
           "interval is paired. A dash: the corruption changes none of these images.")
 _CE = ("Errors summed over the severities, divided by those of {baseline} (Hendrycks and Dietterich 2019); the "

@@ -45,6 +45,7 @@ def _named_frames(df, films):
     out.attrs = df.attrs
     return out
 
+# %% ../../nbs/693_evaluate.survey.ipynb #91b0594e
 def _survey(preds, target, strata, survey):
     "The frames of a survey. Raises `OceanError` for strata that aren't known of every frame."
     rows,target,known = target_rows(preds, target)
@@ -66,6 +67,7 @@ def _survey(preds, target, strata, survey):
     rows.attrs = {"folder": preds.attrs.get("folder"), "films": films, "unreadable": int((~fine).sum())}
     return _Survey(rows, target, multi, known, numbers, list(names), label_matrix(rows, "label", known).astype(float))
 
+# %% ../../nbs/693_evaluate.survey.ipynb #a6a68409
 def _with_strata(rows, columns, survey, films, folder):
     "The predictions with the columns of the strata, which a manifest may have. Raises `OceanError`."
     missing = [c for c in columns if c not in rows]
@@ -155,6 +157,7 @@ def _rows_of_class(s, c, k, least, alpha):
                      "note": note if np.isnan(o["share"]) else ""})
     return rows if len(s.names) > 1 else [rows[0] | {"stratum": "all"}]
 
+# %% ../../nbs/693_evaluate.survey.ipynb #5b6faf94
 def _outside(s):
     "How many frames are unlike the training images, of all and of each stratum; None where that isn't known of each"
     if "domain" not in s.rows or s.rows["domain"].isna().any(): return None
@@ -174,6 +177,7 @@ def _odd_draw(s, c):
             odd.append(name)
     return odd
 
+# %% ../../nbs/693_evaluate.survey.ipynb #cc7d21e1
 def estimate_shares(
     preds:pd.DataFrame, # Predictions of every frame of a survey
     sample:pd.DataFrame, # Manifest of frames that a person checked, drawn at random; cells of others are empty

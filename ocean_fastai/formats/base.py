@@ -202,6 +202,7 @@ def annotation_tables(
     if unboxed: boxes.attrs["unboxed"] = unboxed
     return manifest, boxes, report_table(rows)
 
+# %% ../../nbs/20_formats.base.ipynb #2dd9c430
 def _checked_inside(boxes, manifest):
     "The boxes, checked against the sizes of their images as far as these are known"
     sized = manifest[["width", "height"]].gt(0).all(axis=1)
@@ -216,6 +217,7 @@ def _with_columns(boxes):
     out = out.reindex(columns=[*first, *(c for c in out.columns if c not in first)])
     return out.assign(crowd=out["crowd"].eq(True))
 
+# %% ../../nbs/20_formats.base.ipynb #8fa69117
 def _whole_boxes(boxes, manifest, outside, rows):
     "The boxes that have an area, cut at the edge if asked for, and (path, class) of the others"
     xy = boxes[_XY].to_numpy(float)

@@ -64,6 +64,7 @@ def _parsed(text, where, what):
     try: return json.loads(text) if text else []
     except ValueError: raise BoxError(f"{where}: {what} {text[:40]!r} is not JSON; the file may be cut off") from None
 
+# %% ../../nbs/28_formats.biigle.ipynb #d19e3bc8
 def _content(path, images, target):
     "What reports hold: folder, images, boxes, labels, rows of the report"
     table,boxes,whole,shapes,rows,turned,gaps = {},[],{},{},[],0,0
@@ -112,6 +113,7 @@ def _content(path, images, target):
     rows += [(n, f"{n} annotations have several labels: a box each, with the same `annotation_id`")]
     return *_located(path, images, table, boxes, whole, target),rows
 
+# %% ../../nbs/28_formats.biigle.ipynb #54ed85a2
 def _same_names(df):
     "What to say of labels that share a name but not their place in the tree"
     if "label_hierarchy" not in df: return []
@@ -194,6 +196,7 @@ def write(
                                  "boxes")
     return report_table(rows)
 
+# %% ../../nbs/28_formats.biigle.ipynb #0312bf0b
 def _coco(manifest, boxes, path, classes):
     "COCO as BIIGLE reads it: images by their names alone, boxes by their corners; rows of the report"
     told = manifest[[c for c in ("path", "width", "height") if c in manifest]].assign(
@@ -211,6 +214,7 @@ def _coco(manifest, boxes, path, classes):
     away = report["what"].str.contains("share no folder").astype(bool)
     return report[~away].values.tolist()
 
+# %% ../../nbs/28_formats.biigle.ipynb #b2ecb419
 def _metadata(manifest, names):
     "The metadata that BIIGLE takes with a volume"
     out = pd.DataFrame({"filename": names})

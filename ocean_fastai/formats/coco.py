@@ -127,6 +127,7 @@ def read(
     return manifest[["path", "width", "height",
                      *(c for c in manifest if c not in ("path", "width", "height"))]], boxes, report
 
+# %% ../../nbs/21_formats.coco.ipynb #d16dbc8a
 @renamed(folder="images")
 def read_coco(
     path, # The JSON file
@@ -168,6 +169,7 @@ def _looked_up(known, i, key, where):
         if (plain := _plain_id(i)) in known: return known[plain]
     raise BoxError(f"{where}: {key} {i!r} isn't there; known are {few(known, 10)}")
 
+# %% ../../nbs/21_formats.coco.ipynb #a8199be7
 def _box_of(note):
     "An annotation's box (NaN where there is none), and what belongs to its shape: polygons, area, the box as it was"
     x,y,w,h = four_numbers(note.get("bbox"))
@@ -189,6 +191,7 @@ def _track_and_chances(note, names):
     if isinstance(prob, list) and len(prob) == len(names): out |= {f"p_{n}": p for n,p in zip(names, prob)}
     return out
 
+# %% ../../nbs/21_formats.coco.ipynb #3d2cf7b3
 def _about_file(data, classes, rows):
     "What a COCO file says of itself: info, licences, categories, and the like"
     about = {k: v for k,v in data.items() if k not in ("images", "annotations", "categories")}
@@ -257,6 +260,7 @@ def _ids(table, column, rows):
                      f"some of {len(ids)} cells of `{column}` are empty or repeated, so all are numbered anew"))
     return list(range(1, len(table) + 1))
 
+# %% ../../nbs/21_formats.coco.ipynb #2ec3325f
 def _further(row, taken):
     "The further columns of an image or box that hold something"
     return {str(k): v for k,cell in row.items() if k not in taken and (v := json_value(cell)) is not None}
@@ -276,6 +280,7 @@ def _images_to_write(manifest, path, images, rows):
               for i,name,(w,h),row in zip(ids, names, image_sizes(manifest), manifest.to_dict("records"))]
     return listed,dict(zip(manifest["path"].astype(str), ids))
 
+# %% ../../nbs/21_formats.coco.ipynb #ea52e0f9
 def _notes_to_write(boxes, manifest, image_ids, category_ids, rows):
     "The list of annotations"
     ids = _ids(boxes, "annotation_id", rows)
@@ -302,6 +307,7 @@ def _track_and_prob(box, chances):
     if any(p is not None for p in prob): out["prob"] = [0. if p is None else p for p in prob]
     return out
 
+# %% ../../nbs/21_formats.coco.ipynb #a76a8e31
 def _shape(box, size):
     "The box as x, y, width, height; polygons and area, which hold while the box is as read; and whether it isn't"
     xyxy = box["x0"],box["y0"],box["x1"],box["y1"]

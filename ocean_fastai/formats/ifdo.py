@@ -55,6 +55,7 @@ def _loaded(path):
         raise BoxError(f"{path}: 'image-set-header' should be a table")
     return header or {},entry(data, "image-set-items", dict, path)
 
+# %% ../../nbs/26_formats.ifdo.ipynb #4bd6855a
 def _place_and_time(item, header, where):
     "What manifests call the position, depth, time and size of an image"
     def told(key): return item.get(key, header.get(key))
@@ -110,6 +111,7 @@ def _said(labels, whos, names, where):
         if models and others: others = [s | {"status": VERIFIED, "score": models[0]["score"]} for s in others]
         for s in others or models: yield {"label": label, **s}
 
+# %% ../../nbs/26_formats.ifdo.ipynb #7ad64196
 def _content(path, images, target):
     "What an iFDO holds: folder, images, boxes, labels, rows of the report, the header and the ids of classes"
     header,items = _loaded(path)
@@ -158,6 +160,7 @@ def _content(path, images, target):
     rows += [(len(paths), f"{len(paths)} images are named by paths ({few(paths)}), where iFDO wants file names")]
     return *_located(path, images, list(table.values()), boxes, labels, rows),header,names
 
+# %% ../../nbs/26_formats.ifdo.ipynb #4756dfb1
 def _further(item):
     "The other fields of an image, lists and tables as JSON text"
     return {k: v if isinstance(v, (str, int, float)) or v is None else json.dumps(v, ensure_ascii=False, default=str)
@@ -261,6 +264,7 @@ def write(
     return report_table([*rows, *lost_columns(boxes, (*BOX_COLUMNS, "status", "created_at", "segmentation", "bbox"),
                                               "boxes")])
 
+# %% ../../nbs/26_formats.ifdo.ipynb #8bb8bd7c
 def _digest(text): return hashlib.sha256(text.encode()).hexdigest()
 def _uuid(digest):
     "A UUID of version 4 made from a hash, so that the same image has the same one"
@@ -284,6 +288,7 @@ def _item(row, file, home):
     if file.parent != home: out["image-set-local-path"] = str(file.parent.relative_to(home) if near else file.parent)
     return out
 
+# %% ../../nbs/26_formats.ifdo.ipynb #0dc1e171
 def _notes(manifest, boxes, targets, ids):
     "Annotations of each image, the annotators with their kind, and the id of each class"
     whos,used,out,now = {},{},{},datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -109,6 +109,7 @@ def _place(asset, name):
     content = asset.get("content")
     return content if isinstance(content, str) and content and "://" not in content else name
 
+# %% ../../nbs/24_formats.kili.ipynb #07ec7351
 def _answer(job, answer, answers, jobs, where, row, told, turn, about, boxes, labels, count):
     "One job's answer in a label: boxes or classes"
     if job == "ROTATION_JOB": return
@@ -155,6 +156,7 @@ def _answer(job, answer, answers, jobs, where, row, told, turn, about, boxes, la
                       "annotator": about["annotator"], "status": about["status"],
                       **({} if straight else corners_kept([(x*width, y*height) for x,y in corners], xyxy))})
 
+# %% ../../nbs/24_formats.kili.ipynb #35c5f56a
 def _upright(x, y, rotation):
     "A point of an image that was turned in the tool, in the image as it is"
     return {90: (y, 1 - x), 180: (1 - x, 1 - y), 270: (1 - y, x)}.get(rotation, (x, y))
@@ -290,6 +292,7 @@ def write(
              (open_, "classes marked unknown (`?class`) are not written")]
     return report_table([*rows, *lost_columns(boxes, ("path", "label", *_XY, "score", "annotator", "status"), "boxes")])
 
+# %% ../../nbs/24_formats.kili.ipynb #07a65283
 _XY = ("x0", "y0", "x1", "y1")
 
 def _label(answer):

@@ -81,6 +81,7 @@ def labels_table(
     for c in ("annotator", "status", "created_at"): out[c] = texts_of(out, c)
     return out.astype({"path": object, "target": object, "label": object})
 
+# %% ../../nbs/201_formats.labels.ipynb #ac2179c9
 def with_labels(
     manifest:pd.DataFrame, # Images
     labels:pd.DataFrame, # Their labels, as `labels_table` makes them
@@ -112,6 +113,7 @@ def with_labels(
     out.attrs = {**manifest.attrs, "targets": targets}
     return out
 
+# %% ../../nbs/201_formats.labels.ipynb #db3b08e0
 def targets_to_write(
     manifest:pd.DataFrame, # Images
     target:str|list|None=None, # Columns of image labels; by default those that a reader found (`attrs["targets"]`)
@@ -163,6 +165,7 @@ def image_records(
     rows.append((n, f"the size of {n} of {len(table)} images isn't known, so their boxes aren't checked against it"))
     return folder,table,turns,rows
 
+# %% ../../nbs/201_formats.labels.ipynb #74da2fb2
 @contextmanager
 def readable(
     where, # File and place, for the error
@@ -174,6 +177,7 @@ def readable(
         what = f"is not built as the format says ({type(e).__name__}: {e})"
         raise BoxError(f"{where}: {what}; correct it, or leave it out") from e
 
+# %% ../../nbs/201_formats.labels.ipynb #5ef5ef45
 def labelled_tables(
     file, # The file, for errors
     folder, # Where the images' paths start
@@ -274,6 +278,7 @@ def json_value(
     if isinstance(cell, float): return cell if isfinite(cell) else None
     return str(cell) if pd.api.types.is_scalar(cell) and not pd.isna(cell) else None
 
+# %% ../../nbs/201_formats.labels.ipynb #82f3ffea
 def file_names(
     files, # Absolute paths of images
     path, # The annotation file to write

@@ -64,6 +64,7 @@ def _content(path, images, config, predictions):
     rows += [(count[k], what.format(count[k])) for k,what in _COUNTED.items()]
     return file,folder,table,boxes,labels,list(dict.fromkeys(known)) or None,rows
 
+# %% ../../nbs/25_formats.labelstudio.ipynb #ce4c58a9
 def _image_of(task, data, where):
     "The image's name in a task's data"
     held = task.get("data") if isinstance(task, dict) else None
@@ -80,6 +81,7 @@ def _image_of(task, data, where):
     uploaded = re.search(r"/data/upload/(?:\d+/)?(?:[0-9a-f]{8}-)?(.+)$", name)
     return uploaded[1] if uploaded else name.rpartition("/")[2] if url.scheme else name
 
+# %% ../../nbs/25_formats.labelstudio.ipynb #8a5bbd32
 def _results(task, predictions):
     "What was said of a task: (status, annotator, result) each; and how many are left out"
     people = [(None, _person(a.get("completed_by")), a) for a in task.get("annotations") or () if isinstance(a, dict)]
@@ -144,6 +146,7 @@ def _region(region, where, tags, status, who, row, turn, boxes, cells, count):
                   "y0": xyxy[1], "x1": xyxy[2], "y1": xyxy[3], **about, **further,
                   **(corners_kept(corners, xyxy) if "points" in value or not straight else {})})
 
+# %% ../../nbs/25_formats.labelstudio.ipynb #47ee5e3f
 def _corners(kind, value, region, row):
     "A region's corners in pixels of the image as it was annotated; None for another shape"
     width,height = region.get("original_width") or row["width"],region.get("original_height") or row["height"]
@@ -229,6 +232,7 @@ def studio_tasks(
                       **_said(parts.get(str(row["path"]), ()), tags, int(w), int(h))})
     return tasks
 
+# %% ../../nbs/25_formats.labelstudio.ipynb #3beca76f
 def _in_tag(names, tags, tag):
     "Classes as the config writes them"
     known = {canonical(n): n for n in tags[tag]["names"]}

@@ -47,6 +47,7 @@ def _lines(path):
     except csv.Error as e: raise BoxError(f"{path} line {reader.line_num}: is not CSV ({e})") from e
     return rows,fps
 
+# %% ../../nbs/27_formats.viame.ipynb #65bcadb3
 def _pairs_and_tokens(cells, where):
     "Classes with their confidences, and the tokens after them"
     k,pairs = 9,[]
@@ -117,6 +118,7 @@ def _content(path, images, target):
 
 _COUNTED = {"unknown": "{} rows have no class: they are called `unknown`", "hole": "{} holes in polygons are not read"}
 
+# %% ../../nbs/27_formats.viame.ipynb #205ccfab
 def _box(pairs, tokens, sure, length, several, count):
     "What a row says of a box, besides where it is"
     count["unknown"] += not pairs
@@ -140,6 +142,7 @@ def _typed(text):
     try: return float(text)
     except ValueError: return text
 
+# %% ../../nbs/27_formats.viame.ipynb #8db04d07
 def _polygon(tokens, box):
     "Polygons, with the box as it was"
     try: polys = [[float(v) for v in p.split()] for p in tokens.get("poly", ())]
@@ -244,6 +247,7 @@ def write(
              *lost_columns(boxes, {*skip - {"area", "crowd"}, *further}, "boxes")]
     return report_table(rows)
 
+# %% ../../nbs/27_formats.viame.ipynb #c43d2d3b
 def _frames(manifest):
     "A frame's number for each image: as told, else counted"
     told = pd.to_numeric(manifest.get("frame", pd.Series(np.nan, manifest.index)), errors="coerce")
@@ -264,6 +268,7 @@ def _tracks(boxes):
     fresh = pd.Series(np.arange(len(boxes)), boxes.index) if told.isna().all() else start + told.isna().cumsum() - 1
     return told.where(told.notna(), fresh).astype(int)
 
+# %% ../../nbs/27_formats.viame.ipynb #eb3dd56e
 def _frame_labels(manifest, targets):
     "Labels of whole images as boxes of the frame, a row for each class"
     said = image_labels(manifest, targets)
@@ -276,6 +281,7 @@ def _frame_labels(manifest, targets):
                                                                       or {}).items() if there == 1]
     return pd.DataFrame(out) if out else said[:0]
 
+# %% ../../nbs/27_formats.viame.ipynb #e71ff01e
 def _start(track, name, frame, b):
     "The first nine cells of a row"
     sure = next((b[c] for c in ("detection_score", "score") if known_value(b.get(c))), 1.)

@@ -128,6 +128,7 @@ def unknown_args(
     def fine(v): return plain(v) or isinstance(v, (list, tuple)) and all(map(plain, v))
     return [k for k,v in args.items() if k not in MODEL_ARGS or not fine(v)]
 
+# %% ../../nbs/40_infer.card.ipynb #8154ebd1
 _NEEDED = {"format_version": int, "architecture": str, "num_classes": int, "targets": dict, "multilabel": list,
            "thresholds": dict, "geometry": dict, "normalization": dict, "pretrained_cfg": dict}
 
@@ -155,6 +156,7 @@ def check_config(
         raise BundleError(f"{where}: timm {timm.__version__} has no network {config['architecture']!r}; upgrade timm")
     return config
 
+# %% ../../nbs/40_infer.card.ipynb #25a93b66
 def _check_classes(config, where):
     "The classes of each target, and how many outputs they make."
     for t,classes in config["targets"].items():
@@ -251,6 +253,7 @@ def model_card(
     title = f"# {' and '.join(config['targets'])}\n\n"
     return "\n\n".join((f"## {head}\n\n" if head else title) + text for head,text in sections) + "\n"
 
+# %% ../../nbs/40_infer.card.ipynb #4d23215d
 def _localization_sections(config):
     "What was fitted for `localize`, if anything was"
     intro = ("Boxes come from image labels alone; where to cut the heat maps, and where boxes of several cuts are "
@@ -281,6 +284,7 @@ def _calibration_sections(config):
     rows = [(t, *("" if fit.get(k) is None else f"{fit[k]:.4g}" for k in keys)) for t,fit in fits.items()]
     return [("Calibration", intro + "\n\n" + markdown_table(["target", *keys], rows))]
 
+# %% ../../nbs/40_infer.card.ipynb #c996b0b1
 _USE = '''```python
 from ocean_fastai.all import *
 

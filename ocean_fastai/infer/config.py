@@ -144,6 +144,7 @@ def _timm_config(
 
 _PACKAGES = ("torch", "timm", "fastai", "numpy", "pillow")
 
+# %% ../../nbs/42_infer.config.ipynb #2cbfc7f2
 def _architecture(learn):
     "timm's name of a learner's network. Raises `BundleError` for a network that isn't timm's."
     own = getattr(learn.model, "pretrained_cfg", None)
@@ -165,6 +166,7 @@ def _kept_geometry(dls):
                           "a bundle can't keep; make them with Resize(size, method='squish') and train again")
     return geometry
 
+# %% ../../nbs/42_infer.config.ipynb #f9125ac9
 def whole_config(
     model, # A timm network, perhaps with a classifier on its blocks
     arch:str, # Its name
@@ -181,6 +183,7 @@ def whole_config(
               "pretrained_cfg": _timm_config(model, known)}
     return check_config(json_values(config), "this model")
 
+# %% ../../nbs/42_infer.config.ipynb #ca843283
 def learner_config(
     learn, # A learner with a timm network, on `OceanDataLoaders` or on fastai's own that squish alone
     thresholds:dict|None=None, # {target: {class: probability}} for multi-label targets; 0.5 by default

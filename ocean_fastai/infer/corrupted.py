@@ -51,6 +51,7 @@ def _bundle(model):
     fits = {t: {**fit, "abstain": None} for t,fit in (model.config.get("calibration") or {}).items()}
     return Bundle(model.model, {**model.config, "calibration": fits}, model.folder)
 
+# %% ../../nbs/455_infer.corrupted.ipynb #867f1d45
 class _Corrupter:
     "Reads an item once, and gives it clean and corrupted for each geometry"
     def __init__(self, df, cells, geometries, seed):
@@ -72,6 +73,7 @@ class _Corrupter:
             except ImageError as e: return None,t,e.reason
         return out,t,None
 
+# %% ../../nbs/455_infer.corrupted.ipynb #ca1fa15f
 @torch.inference_mode()
 def _probabilities(bundle, pixels, bs):
     "Probabilities of pictures, N x all classes."
@@ -145,6 +147,7 @@ def corrupted_predictions(
     table.attrs = {"multilabel": multi} | ({"folder": df.attrs["folder"]} if "folder" in df.attrs else {})
     return table
 
+# %% ../../nbs/455_infer.corrupted.ipynb #83b2977f
 def _begun(out, bundles, df, cells, seed, bs, step, resume):
     "The run towards a table, begun or gone on with. Raises `OceanError` if `out` is taken, or is another run's."
     asked = [[str(p) for p in df["path"]], [str(p) for p in image_paths(df)], cells, seed]

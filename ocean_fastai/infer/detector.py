@@ -102,6 +102,7 @@ def _plan(learn, weights, network, **more):
         "boxes": content_hash(boxes.to_json()),
         "split": content_hash([df["path"].astype(str).tolist(), split_parts(df).tolist()])})
 
+# %% ../../nbs/465_infer.detector.ipynb #18b83c56
 def train_detector(
     df:pd.DataFrame, # Manifest, perhaps with `split`, else it is split by `groups`
     boxes:pd.DataFrame, # Their boxes

@@ -52,6 +52,7 @@ class OnnxNetwork(nn.Module):
                          "bundle that was exported instead: load_bundle(folder)")
     forward_features = forward_head = forward_intermediates = get_classifier = state_dict = _refuse
 
+# %% ../../nbs/49_infer.onnx.ipynb #bbf9cb6e
 class OnnxDetector(OnnxNetwork):
     "An exported detector in onnxruntime, on the CPU: it gives logits and boxes"
     names = ("logits", "boxes", "scores", "labels", "cut", "tile")
@@ -68,6 +69,7 @@ class OnnxDetector(OnnxNetwork):
         from ocean_fastai.train.detector import found_boxes                    # torchvision's, for detectors alone
         return found_boxes(self.proposals(x), min_score, nms, most)
 
+# %% ../../nbs/49_infer.onnx.ipynb #309fc21f
 def _onnx_network(folder, config):
     "The network of an exported folder. Raises `BundleError` for one that isn't there, or isn't what was written."
     path = folder/ONNX
@@ -96,6 +98,7 @@ class _ProposalsFromPixels(_FromPixels):
     def forward(self, pixels): return tuple(self.proposals(pixels).values())
     def proposals(self, pixels): return self.network.proposals((pixels - self.mean)/self.std, together=True)
 
+# %% ../../nbs/49_infer.onnx.ipynb #6822bfb1
 def _write_network(network, size, path):
     "Write the network's ONNX file. Raises `OceanError` with the reason why not."
     example = torch.rand(2, 3, *size[::-1], generator=torch.Generator().manual_seed(0))
@@ -112,6 +115,7 @@ def _write_network(network, size, path):
         raise OceanError(f"{type(network.network).__name__}: torch can't export this network to ONNX ({reason}); "
                          "predict with the bundle itself, or train another network") from e
 
+# %% ../../nbs/49_infer.onnx.ipynb #a98587fa
 def _largest_difference(network, exported, size):
     "How far apart two networks' logits are, as a part of the largest one, on noise and on a drawn scene"
     noise = torch.rand(3, 3, *size[::-1], generator=torch.Generator().manual_seed(1))
@@ -157,6 +161,7 @@ rows = model.predict(["dive/0001.jpg"])
 the classes below. Normalization is part of it; crop, temperatures, thresholds and the choice of labels stand in
 `config.json` and are done by `predict.py`."""
 
+# %% ../../nbs/49_infer.onnx.ipynb #df54fc8c
 _ABOUT_BOXES = """# A detector of {classes}, in ONNX
 
 The network of a bundle of ocean-fastai for [onnxruntime](https://onnxruntime.ai). Finding boxes needs neither torch nor
@@ -194,6 +199,7 @@ def _readme(config):
                                                                       classes=", ".join(names), w=w, h=h, n=len(names))
     return "\n\n## ".join([about, *(s for s in card[1:] if not s.startswith("How to use it"))]).rstrip() + "\n"
 
+# %% ../../nbs/49_infer.onnx.ipynb #6571c8b6
 def export_onnx(
     bundle:Bundle|str|Path, # A bundle, or its folder
     folder:str|Path, # Must not exist yet, or be empty

@@ -111,6 +111,7 @@ class Probe:
             p[there] = torch.cat(list(bundle.probabilities(logits).values()), 1).numpy()
         return _named_rows(bundle, embeddings, p)
 
+# %% ../../nbs/48_infer.probe.ipynb #dbbc99e8
 def _named_rows(bundle, rows, p):
     "Predictions of probabilities, rows x all classes"
     errors = rows["error"].tolist() if "error" in rows else [None]*len(rows)
@@ -119,6 +120,7 @@ def _named_rows(bundle, rows, p):
     table.attrs = {"multilabel": list(bundle.multilabel), "prior": bundle.prior}
     return table
 
+# %% ../../nbs/48_infer.probe.ipynb #f7501358
 def fit_probe(
     embeddings:pd.DataFrame, # What `embed` gave of whole images
     df:pd.DataFrame, # A manifest; learnt from are the rows with a label and, where there is a `split`, in training
@@ -175,6 +177,7 @@ def fit_probe(
     return Probe(config, mean, std, weight, bias, chosen, oof, figures, len(rows), time.perf_counter() - start, about,
                  data_summary(rows, targets), domain)
 
+# %% ../../nbs/48_infer.probe.ipynb #b8b9ebfc
 def _on_one_scale(X, fits):
     "Weights of all targets for features that all rows together standardize"
     mean,std = standard(X)
@@ -246,6 +249,7 @@ def network(self:Probe,
         head.bias.copy_(torch.from_numpy(self.bias - weight@self.mean))
     return model
 
+# %% ../../nbs/48_infer.probe.ipynb #1e8b1899
 @patch
 def bundle(self:Probe,
     body:Body|Bundle|None=None, # What embedded the images; by default the body is made again as it was

@@ -99,6 +99,7 @@ def _check_platforms(to, machine, boxes):
                          "count as confirmed there, or choose a format that says whose they are")
     return names
 
+# %% ../../nbs/97_jobs.annotate.ipynb #df7c7b7a
 def _run_of(bundle):
     "The folder of the training that a bundle lies in, and its note; None where there is none"
     run = Path(bundle).parent
@@ -148,6 +149,7 @@ def _write_platforms(out, names, pre, model, machine):
         lost.append(report.assign(format=name)[["format", "n", "what"]])
     return pd.concat(lost, ignore_index=True)
 
+# %% ../../nbs/97_jobs.annotate.ipynb #58c2c487
 def _found_boxes(bundle, source, out, df, model, target, images, fitted, num_workers, device):
     "Boxes by the job `localize`, which can be gone on with"
     boxes = localize(bundle, source, out, target=target, resume=True, images=images, min_score=0 if fitted else None,
@@ -182,6 +184,7 @@ def _held_boxes(held_out, model, target, images):
     df,unknown = boxes_to_labels(df, truth, names[0]),[c for c in known if c not in set(truth["label"])]
     return df.assign(**{names[0]: df[names[0]] + "".join(f";?{c}" for c in unknown)}),truth
 
+# %% ../../nbs/97_jobs.annotate.ipynb #dbf1dc23
 def preannotate(
     bundle, # Folder of a trained model
     items, # Images: a folder, a glob, a manifest, a COCO file (its images), or several of them
@@ -257,6 +260,7 @@ def preannotate(
     _told(pre, lost, out, held_out is None and held is not None)
     return answers
 
+# %% ../../nbs/97_jobs.annotate.ipynb #82134bd1
 def _told(pre, lost, out, own):
     "Say how many answers there are of each kind, what is not sure enough, and where all is."
     n = pre.answers["decision"].value_counts()

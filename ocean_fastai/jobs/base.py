@@ -52,6 +52,7 @@ def save_note(
     save_json(Path(out)/"run.json", note)
     return note
 
+# %% ../../nbs/90_jobs.base.ipynb #03fd9911
 def _typed(name, value):
     "The words of an option, each with its `--name` or alone"
     option = f"--{name.replace('_', '-')}"
@@ -71,6 +72,7 @@ def _words(options):
         words += _typed(k, v)
     return words
 
+# %% ../../nbs/90_jobs.base.ipynb #d207e646
 def named_numbers(
     value:str|list|dict, # As typed, such as "a=1,b=0.5"; a dict is taken as it is
     option:str, # What it was typed after, such as "--balance"
@@ -85,6 +87,7 @@ def named_numbers(
     try: return {name: float(number) for name,(_,_,number) in zip(names, pairs)}
     except ValueError: raise OceanError(f"{option} {value}: give {wanted}") from None
 
+# %% ../../nbs/90_jobs.base.ipynb #df31d141
 def now(
 )->str: # As 2026-05-01T12:00:00Z
     "The time, as notes give it."

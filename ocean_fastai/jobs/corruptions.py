@@ -34,6 +34,7 @@ def _sample(df, n, seed):
     out.attrs = df.attrs
     return out
 
+# %% ../../nbs/962_jobs.corruptions.ipynb #2f3cf34b
 def robustness(
     bundle, # Folder of a trained model
     data, # A manifest file with the model's targets, a folder of class folders, or a COCO file; it trained nothing
@@ -85,6 +86,7 @@ def robustness(
     _say(found, run)
     return found
 
+# %% ../../nbs/962_jobs.corruptions.ipynb #b09e7bf9
 def _check_alike(models, targets, baseline):
     "Raise `OceanError` for a baseline of another task."
     if baseline is None: return

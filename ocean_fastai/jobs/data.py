@@ -63,6 +63,7 @@ def read_labelled(
         df = people_labels(df, names, machine_labels)
     return df,names,boxes
 
+# %% ../../nbs/91_jobs.data.ipynb #c8805063
 def seen_by_people(
     df:pd.DataFrame, # Images
     boxes:pd.DataFrame, # Their boxes
@@ -77,6 +78,7 @@ def seen_by_people(
     out.attrs = df.attrs
     return out,boxes
 
+# %% ../../nbs/91_jobs.data.ipynb #aba8d042
 def _check_targets(path, names, classes):
     "Raise `OceanError` for targets that can't be learnt from `path`."
     if taken := [t for t in names if t in RESERVED]:
@@ -110,6 +112,7 @@ def _only_candidate(path, df, groups):
     raise ManifestError(f"{path}: {len(found)} columns could be the target ({', '.join(found)}); "
                         "choose with --target, more than once for a model of several")
 
+# %% ../../nbs/91_jobs.data.ipynb #4233e3ab
 def check_outside(
     out, # Where a job's results shall be
     data, # What it learns from or judges
@@ -127,6 +130,7 @@ def crop_option(
     if crop is None: return None
     return crop.width if crop.height == 1 else [crop.width, crop.height]
 
+# %% ../../nbs/91_jobs.data.ipynb #db6ab769
 def _readable(df, targets, folder, geometry):
     "The rows whose images can be read, and the others' paths. Raises `OceanError` if a class loses all its images."
     rows = cache_images(df[df["split"] != "test"], folder, geometry)
@@ -142,6 +146,7 @@ def _readable(df, targets, folder, geometry):
     print(f"{len(bad)} of {len(rows)} images can't be read and are left out: {named}", file=sys.stderr)
     return df.drop(index=bad.index),bad["path"].astype(str).tolist()
 
+# %% ../../nbs/91_jobs.data.ipynb #ea8a77bb
 def parted(
     run, # The job's folder
     note:dict, # Its note

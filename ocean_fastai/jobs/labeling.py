@@ -59,6 +59,7 @@ def _told_target(df, target, known):
         raise OceanError(f"--target: the pool has {len(there)} of the model's targets ({few(there)}); choose one")
     return there[0] if there else known[0] if len(known) == 1 else None
 
+# %% ../../nbs/975_jobs.labeling.ipynb #8b4c731b
 def query(
     source, # A trained model's folder, a table of predictions, or embeddings (.parquet)
     pool, # Images that could be labelled: a folder, glob, manifest, or COCO file
@@ -102,6 +103,7 @@ def query(
           f"({told['groups']}){left}: {Path(out)/'report.html'}")
     return chosen
 
+# %% ../../nbs/975_jobs.labeling.ipynb #b4a8ac9b
 def _probe(df, table, target, groups, strategy):
     "A probe of the labelled rows; None where no strategy needs one"
     if strategy in ("coreset", "typical", "random") or target not in df: return None
@@ -127,6 +129,7 @@ def _answers(answers, images):
     if len(boxes): return {"true_boxes": boxes, "checked": manifest["path"].tolist()}
     return {"answers": manifest}
 
+# %% ../../nbs/975_jobs.labeling.ipynb #8c0d62ef
 def ledger(
     exports, # An export of Kili or Label Studio, or a table of events (.csv, .parquet); or several
     out, # Folder to make

@@ -44,6 +44,7 @@ def _boxes_at(path, df):
     out.attrs["folder"] = df.attrs.get("folder")
     return out
 
+# %% ../../nbs/977_jobs.panel.ipynb #bf8c79bf
 def review(
     data, # A folder of class folders, a manifest file (.csv, .parquet), or a COCO file (.json)
     out, # Folder to make
@@ -78,6 +79,7 @@ def review(
     print(f"open {page} in a browser; then: ocean-fastai review {again} --decisions FILE ... --out DIR")
     return page
 
+# %% ../../nbs/977_jobs.panel.ipynb #6288018f
 def _applied(df, target, boxes, files, out, note, rejected, conflicts, classes):
     "The new table in its folder, with everyone's last word and where they differ"
     decisions = merge_decisions(files)

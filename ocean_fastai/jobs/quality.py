@@ -99,6 +99,7 @@ def _by_people(table):
     if machine.any(): print(f"{machine.sum()} of {len(table)} labels are a model's and are left out", file=sys.stderr)
     return table[~machine]
 
+# %% ../../nbs/973_jobs.quality.ipynb #27c645cd
 def read_people(
     tables, # Files: tables, or annotations of any known format
     target:str|list|None=None, # Targets of labels; by default all
@@ -116,6 +117,7 @@ def read_people(
     if not labels and not boxes: raise OceanError(f"{', '.join(map(str, listify(tables)))}: no label and no box in it")
     return tuple(pd.concat(o, ignore_index=True) if o else None for o in (labels, boxes))
 
+# %% ../../nbs/973_jobs.quality.ipynb #bbf0c062
 def _note(command, tables, out, **more):
     "A job's note"
     return new_note(command, {"tables": [os.path.abspath(t) for t in listify(tables)], "out": os.path.abspath(out),
@@ -127,6 +129,7 @@ _SECTIONS = [("labels.csv", "Labels", "Agreement on labels, for all classes and 
              ("boxes.csv", "Boxes", "Agreement on boxes; everyone is taken to have looked at every image."),
              ("counts.csv", "Counts", "Each pair's boxes an image.")]
 
+# %% ../../nbs/973_jobs.quality.ipynb #7c57ff91
 def agreement(
     tables, # Files of what people said: tables, or annotations of any known format
     out, # Folder to make

@@ -94,6 +94,7 @@ def started(
     if options["recipe"] != "probe": shared["metrics"] = [*default_metrics(dls), CalibratedLoss()]
     return probe.learner(dls, body, **shared)
 
+# %% ../../nbs/925_jobs.recipes.ipynb #0156f3b2
 def trained(
     learn, # What `started` gave
     options:dict, # The job's: recipe, head_epochs, body_epochs, lr
@@ -122,6 +123,7 @@ def trained(
     learn.fit_summary |= {"share": share, "valid": valid, "weights": weights_fingerprint(learn.model)}
     return learn
 
+# %% ../../nbs/925_jobs.recipes.ipynb #be8c4a89
 def trained_on_all(
     learn, # What `trained` gave
     body, # What `frozen_body_of` gave

@@ -51,6 +51,7 @@ def _banded_tables(preds, survey, strata, bands):
     if survey is not None and strata[0] in survey: return preds,_banded(survey, strata[0], edges)
     return preds,survey
 
+# %% ../../nbs/963_jobs.survey.ipynb #c4c51d15
 def shares(
     predictions, # A table that `predict` wrote, of every frame of the survey
     out, # Folder to make
@@ -94,6 +95,7 @@ def shares(
         print(f"{len(draw)} frames to check: {Path(out)/'to_check.csv'}; fill in its column {draw.columns[-1]}")
     return draw if table is None else table
 
+# %% ../../nbs/963_jobs.survey.ipynb #e82f6775
 def _say(table, out):
     "The shares of all frames in a line each, and what a reader has to know."
     for r in table[table["stratum"] == "all"].to_dict("records"):
@@ -145,6 +147,7 @@ def subclasses(
           f"page: {Path(out)/'report.html'}; fill in {Path(out)/'names.csv'}, then add --names and it to this command")
     return kinds
 
+# %% ../../nbs/963_jobs.survey.ipynb #82b28ec6
 def _named(df, out, names, label):
     "The images with the kinds that were named, written to the folder of the clusters"
     if not (out/"clusters.csv").is_file():

@@ -38,6 +38,7 @@ class Debris:
     rgb:np.ndarray # 96 x 96 x 3: how much light it throws back; rows from 72 on are below the water
     alpha:np.ndarray # 96 x 96: how much it covers
 
+# %% ../../nbs/083_synth.debris.ipynb #ed3262e8
 _N,_DRY = 96,72
 
 def _polygon(points, soft=.6):
@@ -67,6 +68,7 @@ def _sheet(g, color, texture):
     folds = np.sin(texture*2.5 + np.linspace(0, g.uniform(6, 14), _N)[None])
     return _shaded(mask*np.clip(.75 + .2*texture, .35, 1), color, .85 + .22*folds)
 
+# %% ../../nbs/083_synth.debris.ipynb #762d3849
 def _buoy(g, color, texture):
     y,x = np.mgrid[-1:1.5:_DRY*1j, -1:1:_N*1j]
     r2 = x*x + y*y
@@ -98,6 +100,7 @@ def _bottle(g, color, texture):
     if g.random() < .5: rgb[10:, 26:50] = rgb[10:, 26:50]*.4 + np.float32(_COLORS["crate"][g.integers(5)])*.6
     return rgb,mask
 
+# %% ../../nbs/083_synth.debris.ipynb #dd568ace
 def _net(g, color, texture):
     base = _polygon(_outline(g, 22, .35), 1.2)
     heap = np.clip(texture*.5 + .55, 0, 1)*base
@@ -111,6 +114,7 @@ def _net(g, color, texture):
         cv2.ellipse(rgb, (int(x), int(y)), (3, 4), 0, 0, 360, _COLORS["buoy"][g.integers(5)], -1, cv2.LINE_AA)
     return rgb,np.clip(heap*.9 + strands*.6, 0, 1)*np.clip(base*2, 0, 1)
 
+# %% ../../nbs/083_synth.debris.ipynb #35b9a3db
 def draw_debris(
     kind:str, # One of `DEBRIS`
     size_m:float, # Width, metres

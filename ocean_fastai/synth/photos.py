@@ -85,6 +85,7 @@ def draw_frame(
 
 def _leg_seed(seed, leg): return int(stream(seed, "leg", leg).integers(2**31))
 
+# %% ../../nbs/088_synth.photos.ipynb #923fb30c
 def draw_voyage(
     folder, # New or empty folder, or one where the same voyage was begun
     n:int=300, # Pictures
@@ -126,6 +127,7 @@ def _claim(folder, wanted):
         raise OceanError(f"{folder}: exists and is no drawn voyage; remove it or choose another folder")
     _save(note, json.dumps(wanted, indent=1))
 
+# %% ../../nbs/088_synth.photos.ipynb #e49e1971
 def _draw_legs(folder, voyage, progress):
     "Draw what is missing, leg by leg, then write the boxes."
     parts,numbers = [],voyage.frames["true_leg"].to_numpy()

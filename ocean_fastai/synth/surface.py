@@ -42,6 +42,7 @@ class Weather:
     seed:int
     skies:list = field(repr=False) # All directions as pictures, sharp and blurred
 
+# %% ../../nbs/084_synth.surface.ipynb #ad5aeb2f
 def _smooth(x, low, high):
     t = np.clip((x - low)/(high - low), 0, 1)
     return t*t*(3 - 2*t)
@@ -73,6 +74,7 @@ def _sky_picture(kind, sun, g, size=(1024, 256)):
     lit = lit*(1 - .7*mist) + np.float32(horizon)*.7*mist
     return (sky*(1 - cover[..., None]) + lit*cover[..., None]).astype(np.float32)
 
+# %% ../../nbs/084_synth.surface.ipynb #738ccb1c
 def _padded(sky): return cv2.copyMakeBorder(sky, 0, 0, 4, 4, cv2.BORDER_WRAP)
 
 def make_weather(
@@ -162,6 +164,7 @@ def _water(weather, waves, view, place, blur, g):
 @lru_cache(1)
 def _foam(): return fractal(stream(0, "foam"), 512, 24, 4, .75) # Its texture
 
+# %% ../../nbs/084_synth.surface.ipynb #09686a8e
 def _glitter(weather, view, slopes, rest, facing, g):
     "Sunlight that facets mirror: single sparks where one sees few of them, a shine where many."
     half = [v + np.float32(s) for v,s in zip(view, weather.sun)]
@@ -216,6 +219,7 @@ def draw_surface(
     boxes = _float_things(image, camera, weather, waves, things, (east_m, north_m, bearing_deg))
     return SurfaceScene(_developed(image, weather, g), boxes)
 
+# %% ../../nbs/084_synth.surface.ipynb #9d45421e
 def _float_things(image, camera, weather, waves, things, where):
     "Put things into the picture, the farthest first; their boxes with the part that no wave hides."
     east_m,north_m,bearing = where
@@ -237,6 +241,7 @@ def _float_things(image, camera, weather, waves, things, where):
         out.append((i, *box[:3], box[3] - max(hidden, 0), float(seen)))
     return sorted(out)
 
+# %% ../../nbs/084_synth.surface.ipynb #b8d4dd30
 def _paste(image, thing, box, roll_deg, light, haze, seen):
     "Blend a thing into its box and what is under the water below it."
     x0,y0,x1,y1 = box
@@ -261,6 +266,7 @@ def _paste(image, thing, box, roll_deg, light, haze, seen):
     drawn = drawn[t - top:d - top, l - left:r - left]
     image[t:d, l:r] = image[t:d, l:r]*(1 - drawn[..., 3:]) + drawn[..., :3]
 
+# %% ../../nbs/084_synth.surface.ipynb #d2d15496
 def _developed(image, weather, g):
     "Light as a camera's 8-bit picture: exposure, vignette, softness, grain."
     h,w,_ = image.shape

@@ -32,6 +32,7 @@ _KINDS = {"fragment": .42, "bottle": .2, "crate": .1, "buoy": .08, "sheet": .1, 
 _HOME = 27.9,-15.2,"2025-06-01T08:00:00" # Where and when a voyage begins
 _VIEW_M = 160. # Things farther away have no true boxes
 
+# %% ../../nbs/086_synth.voyage.ipynb #4e1068e1
 def _place(east, north):
     "Latitude and longitude of metres from the home."
     e2 = 0.00669437999
@@ -65,6 +66,7 @@ def _sailed(g, n, legs, every_s, speed_m_s, spacing_m):
     east = (leg + g.uniform(0, 1))*spacing_m + 4*np.sin(k/9 + leg)
     return leg,k*every_s + leg*(max(counts)*every_s + 1200.),east,north,np.where(up, 0., 180.),(legs*spacing_m, length)
 
+# %% ../../nbs/086_synth.voyage.ipynb #8dacca64
 def plan_voyage(
     n:int=300, # Pictures
     size:tuple=(640, 360), # Width and height of a picture, pixels
@@ -115,6 +117,7 @@ def plan_voyage(
              "by_kind_km2": {k: float(density_km2*v) for k,v in _KINDS.items()}, "counted_shares": shares.to_dict()}
     return Voyage(camera, frames, objects, boxes, truth, state)
 
+# %% ../../nbs/086_synth.voyage.ipynb #c8971366
 def _objects(g, size, density_km2):
     "What lies in the region: a Poisson number at places by the field."
     field,cells = _field(g, size),200
@@ -131,6 +134,7 @@ def _objects(g, size, density_km2):
     return pd.DataFrame({"object": np.arange(n), "kind": kind, "size_m": size_m.round(3), "lat": lat, "lon": lon,
                          "east_m": east, "north_m": north})
 
+# %% ../../nbs/086_synth.voyage.ipynb #4a8aff7c
 class _Cameras(NamedTuple):
     "Cameras as arrays, one for each thing in a picture"
     width:float
@@ -163,6 +167,7 @@ def cameras_of(
     own = (state[c].to_numpy()[frame] for c in ("height_m", "tilt_deg", "roll_deg"))
     return _Cameras(camera["width"], camera["height"], camera["fov_deg"], *own)
 
+# %% ../../nbs/086_synth.voyage.ipynb #e76cb6e6
 def _true_boxes(camera, state, objects):
     "Boxes of all things that have at least a pixel of width and their waterline in the picture."
     frame,thing,away,azimuth = seen_from(state, objects)

@@ -79,6 +79,7 @@ def boxes_to_learn(
     rows.attrs = df.attrs | {"notes": notes}
     return rows,boxes[boxes["path"].isin(set(rows["path"].astype(str)))].reset_index(drop=True)
 
+# %% ../../nbs/354_train.boxes.ipynb #070594ed
 def _images_known(df, boxes, classes, target, lost):
     "Images with all their boxes, and those known to hold none of the classes; and what is left out, in words."
     boxed,paths = set(boxes["path"]),df["path"].astype(str)
@@ -105,6 +106,7 @@ def _seen_boxes(boxes, part):
     fine = (inside >= VISIBLE*area) & (cut[:, 2:] - cut[:, :2] >= 2).all(1)
     return np.hstack([cut - (l, t, l, t), boxes[:, 4:]])[fine].astype(np.float32)
 
+# %% ../../nbs/354_train.boxes.ipynb #a2e1e7f2
 class BoxImages:
     "Images, or their tiles, with boxes, as the loaders of a detector read them; made by `box_loaders`"
     def __init__(self,
@@ -226,6 +228,7 @@ class DetectorLoss:
     def __init__(self, detector): self.detector = detector
     def __call__(self, out, targets): return self.detector.loss(out, targets).mean()
 
+# %% ../../nbs/354_train.boxes.ipynb #692e83cc
 def started_body(
     detector:Detector, # Changed in place
     network:nn.Module, # A classifier or detector of the same body
@@ -239,6 +242,7 @@ def started_body(
                            f"another shape ({few(lost)}); give a model of the same arch, or leave arch out")
     detector.backbone.body.load_state_dict(found)
 
+# %% ../../nbs/354_train.boxes.ipynb #e87ceb8d
 def finest_stride(
     dls:DataLoaders, # What `box_loaders` gave
 )->int: # Pixels a cell: 16, or 8
@@ -246,6 +250,7 @@ def finest_stride(
     rows = np.concatenate([item[3] for item in dls.train_ds.items])
     return 16 if np.quantile((rows[:, 2:4] - rows[:, :2]).max(1), .05) >= 32 else 8
 
+# %% ../../nbs/354_train.boxes.ipynb #d1f54ef4
 CHANNELS = {8: 64, 16: 128} # Of the pyramid, by the cells of its finest level: about the same time
 
 def detector_learner(

@@ -105,6 +105,7 @@ class Pyramid(nn.Module):
         maps = self.body.forward_intermediates(x, indices=self.levels, intermediates_only=True, stop_early=True)
         return self.fpn({str(k): m for k,m in zip(self.levels, maps)})
 
+# %% ../../nbs/352_train.detector.ipynb #b6aad26f
 class Detector(FCOS):
     "FCOS on a timm body; as a network it gives each class's logit of the surest box. Raises `WeightsError`."
     def __init__(self,
@@ -200,6 +201,7 @@ def _cut(boxes, part, size, near=2.):
     sides = (x0 < l + near, l > 0),(y0 < t + near, t > 0),(x1 > r - near, r < w),(y1 > b - near, b < h)
     return torch.stack([near & inner for near,inner in sides]).any(0)
 
+# %% ../../nbs/352_train.detector.ipynb #5c5b63ab
 def _candidates(network, x):
     "Of a tile's levels the boxes that score highest, with scores and labels; and each class's highest score."
     out,at,found,n_classes = network.outputs(x),0,[],network.num_classes
@@ -233,6 +235,7 @@ def proposals(self:Detector,
     boxes,scores,labels,cut,tile = (torch.cat(o, int(o[0].dim() > 1)) for o in zip(*rows))
     return {"logits": logits, "boxes": boxes, "scores": scores, "labels": labels, "cut": cut, "tile": tile}
 
+# %% ../../nbs/352_train.detector.ipynb #2a720b91
 @torch.no_grad()
 def found_boxes(
     proposals:dict, # What `proposals` gave

@@ -30,6 +30,7 @@ def standard(
     mean,std = X.mean(0, dtype=np.float64),X.std(0, dtype=np.float64)
     return mean,np.where(std > 1e-6, std, 1.)
 
+# %% ../../nbs/38_train.logistic.ipynb #6a8b5b28
 def _fitted(X, y, C, weighted):
     "Weights (classes x features) and biases of one logistic regression; two classes have two rows; unweighted again"
     kinds,counts = np.unique(y, return_counts=True)
@@ -67,6 +68,7 @@ def _fit_target(X, Y, multi, C, weighted):
             weight[k],bias[k] = found[1] - found[0],b[1] - b[0]
     return weight,bias
 
+# %% ../../nbs/38_train.logistic.ipynb #a7477c89
 def _folds(Y, multi, groups, folds, seed):
     "Numbers of the rows that each fold holds back"
     n = len(Y)
@@ -82,6 +84,7 @@ def _folds(Y, multi, groups, folds, seed):
         warnings.simplefilter("ignore", UserWarning)  # A rare class is in fewer folds than there are; fit_probe tells
         return [held for _,held in kind(folds, shuffle=True, random_state=seed).split(np.zeros(n), y, groups)]
 
+# %% ../../nbs/38_train.logistic.ipynb #1106e78a
 def _loss(P, Y, multi):
     "The mean loss of probabilities, over what is known"
     P = np.clip(P, 1e-7, 1 - 1e-7)

@@ -57,6 +57,7 @@ class _Survey(NamedTuple):
         "The sum of values of the rates' cells over those of a size class."
         return values[..., self.cell_kind == kind].sum(-1)
 
+# %% ../../nbs/83_transect.density.ipynb #a8f80536
 def _on_the_line(s, rng, b):
     "g(0) of each detection, or one for all; of resample b if there is a source of draws."
     if s.g0 is None: return 1.
@@ -86,6 +87,7 @@ def _things(s, times, rng=None, b=0, refits=False):
     lost = np.outer(times*s.area, false*of_cell)/np.mean(_on_the_line(s, rng, b)) # False ones, worth what others are
     return out - np.stack([s.of_cells(lost, k) for k in range(len(s.kinds))], axis=1)
 
+# %% ../../nbs/83_transect.density.ipynb #7f0f4476
 def _draws(s, n_boot, seed, variance):
     "Resamples x strata x size classes: densities. Legs stay as they are where a formula gives their variance."
     rng,members = np.random.default_rng(seed),[np.flatnonzero(s.stratum == i) for i in range(len(s.strata))]
@@ -155,6 +157,7 @@ class Density(NamedTuple):
         notes = "".join(f"<p>{note}</p>" for note in self.summary.attrs["notes"])
         return self.summary.round(3).to_html(index=False, border=0, na_rep="–") + notes
 
+# %% ../../nbs/83_transect.density.ipynb #c20363c6
 def density(
     found:pd.DataFrame, # Things found, each once: `leg`, `across_m`, `size_m`, as `locate_boxes` gives them
     legs:pd.DataFrame, # `legs` of `transects`: `leg`, `length_m`, and the column of the strata
@@ -242,6 +245,7 @@ def _none_found(s, pool):
         if share > 0: chance *= sum(s.of_cells(s.rates.share/worth, k) for k in pool)/share
     return -np.log(.025)/chance
 
+# %% ../../nbs/83_transect.density.ipynb #6a8bda26
 def _leg_rows(s, moved, by_leg):
     "A row for each leg and size class; a leg that is seen once has no interval."
     n = np.bincount(s.leg*len(s.kinds) + s.kind, minlength=len(s.area)*len(s.kinds))

@@ -39,6 +39,7 @@ class Camera(NamedTuple):
         "The same camera with other numbers."
         return self._replace(**fields)
 
+# %% ../../nbs/81_transect.footprint.ipynb #f2ea408c
 def check_camera(
     camera:Camera, # Any
 )->Camera: # The same
@@ -100,6 +101,7 @@ def pixel_to_sea(
     with np.errstate(invalid="ignore", divide="ignore"): ground = np.where(c > 0, np.arcsin(c*flat)/c, flat)
     return ground,np.where(np.isnan(ground), np.nan, np.degrees(np.arctan2(right, ahead)))
 
+# %% ../../nbs/81_transect.footprint.ipynb #27b88972
 def sea_to_pixel(
     camera:Camera, # How it looks
     range_m, # Along the water from below the camera, metres; a number or an array
@@ -119,6 +121,7 @@ def sea_to_pixel(
     u,v = (right*np.cos(roll) + below*np.sin(roll))/depth,(below*np.cos(roll) - right*np.sin(roll))/depth
     return camera.width/2 + f*u,camera.height/2 + f*v
 
+# %% ../../nbs/81_transect.footprint.ipynb #8fc3b1cc
 def horizon_m(
     camera:Camera, # How it looks
 )->np.ndarray: # Metres along the water; infinite on a flat sea
@@ -143,6 +146,7 @@ class Footprint(NamedTuple):
     along_m:tuple # And along it, metres; positive is ahead
     outline:np.ndarray # Points of its edge: to the right of the ship's way and ahead, metres
 
+# %% ../../nbs/81_transect.footprint.ipynb #a56338b5
 def footprint(
     camera:Camera, # How it looks
     max_range_m:float|None=None, # Where it is cut, metres; needed where the horizon is seen
@@ -179,6 +183,7 @@ def footprint(
     across,along = ((float(o.min()), float(o.max())) for o in outline.T)
     return Footprint(area, max(near, min_range_m), float(far.max()), across, along, outline)
 
+# %% ../../nbs/81_transect.footprint.ipynb #a00a457d
 def _seen_azimuth(camera, range_m, azimuth):
     "For each azimuth the nearest one at which the picture shows the water at this range; radians."
     grid = np.linspace(-np.pi, np.pi, 14401)
@@ -190,6 +195,7 @@ def _seen_azimuth(camera, range_m, azimuth):
 
 def _shoelace(x, y): return float((x*np.roll(y, -1) - np.roll(x, -1)*y).sum()/2)
 
+# %% ../../nbs/81_transect.footprint.ipynb #1b47d114
 def ground_range(
     camera:Camera, # How it looks
 )->np.ndarray: # Height x width, metres; NaN above the horizon
@@ -197,6 +203,7 @@ def ground_range(
     y,x = np.mgrid[:int(camera.height), :int(camera.width)]
     return pixel_to_sea(camera, x + .5, y + .5)[0]
 
+# %% ../../nbs/81_transect.footprint.ipynb #6df4c89b
 def plot_footprint(
     camera:Camera, # How it looks
     max_range_m:float|None=None, # Where it is cut, metres
@@ -224,6 +231,7 @@ def _range_and_size(camera, box):
     wide,high = angle((x0, y1), (x1, y1)),angle((middle, y0), (middle, y1))
     return ground,azimuth,2*slant*np.tan(np.maximum(wide, high)/2)
 
+# %% ../../nbs/81_transect.footprint.ipynb #3a68c354
 def locate_boxes(
     boxes:pd.DataFrame, # Boxes: `path`, `x0`, `y0`, `x1`, `y1` in pixels of the camera's picture
     camera:Camera, # How it looks
@@ -261,6 +269,7 @@ def locate_boxes(
     at.attrs["notes"] = [f"{n} of {len(at)} boxes end above the horizon and have no place on the water."]*(n > 0)
     return at
 
+# %% ../../nbs/81_transect.footprint.ipynb #ca787fb9
 def _with_frames(boxes, frames, camera):
     "Boxes with what is known of their images, and the camera with one number for each box."
     names = pd.Index(frames["path"].astype(str))

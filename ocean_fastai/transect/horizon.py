@@ -47,6 +47,7 @@ def _bands(values, slope, band):
     score = ((above[:, 0] - below[:, 0])**2).sum(0)/(within.sum(0) + 1e-4)
     return np.where(n[t] > .6*w, score, 0),t
 
+# %% ../../nbs/815_transect.horizon.ipynb #73f70f07
 def find_horizon(
     image, # PIL image, height x width x 3 array, or the path of an image
     max_roll_deg:float=20., # Steeper lines are not looked for, degrees
@@ -64,6 +65,7 @@ def find_horizon(
     y,slope = float(scores[k][1][scores[k][0].argmax()])*scale,slopes[k]
     return _refined(picture, y, slope, band*scale)
 
+# %% ../../nbs/815_transect.horizon.ipynb #15ae7bfc
 def _refined(picture, y, slope, reach):
     "The line through the steepest place of each column near a first line; NaN where too few lie on one."
     scale = max(1., picture.width/640)
@@ -94,6 +96,7 @@ def _refined(picture, y, slope, reach):
     sd = spread*np.sqrt(np.diag(np.linalg.inv(design.T @ design)))
     return Horizon(float(fit[0]*scale), float(fit[1]), float(sd[0]*scale), float(sd[1]), float(on.mean()))
 
+# %% ../../nbs/815_transect.horizon.ipynb #f608d470
 def horizon_line(
     camera:Camera, # How it looks
 )->tuple: # y in the middle column, pixels, and the slope
@@ -128,6 +131,7 @@ def check_tilt(
     sds = np.degrees(line.y_sd*scale/f)*np.cos(np.radians(tilt))**2,np.degrees(line.slope_sd)
     return dict(zip(names, map(float, (tilt, sds[0], roll, sds[1], tilt - camera.tilt_deg, roll - camera.roll_deg))))
 
+# %% ../../nbs/815_transect.horizon.ipynb #45981026
 def show_horizon(
     image, # PIL image, or height x width x 3 array
     line:Horizon, # As `find_horizon` gives it

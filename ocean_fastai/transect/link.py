@@ -35,6 +35,7 @@ def _directions(vectors, n):
     v = v - np.nanmean(v, axis=0)
     return np.nan_to_num(v/np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-9))
 
+# %% ../../nbs/84_transect.link.ipynb #59290990
 def _on_water(rows, t, gate, drift_m_s, max_gap_s, looks=None, unlike=1.):
     "Numbers of objects for located detections in order of time."
     x,y = offset_m(rows["lat"].iloc[0], rows["lon"].iloc[0], rows["lat"].to_numpy(float), rows["lon"].to_numpy(float))
@@ -93,6 +94,7 @@ def _in_photos(rows, t, max_gap_s, alone, looks=None, unlike=1.):
         for i in new[out[new] < 0]: out[i],n = n,n + 1
     return out
 
+# %% ../../nbs/84_transect.link.ipynb #bd3e1de0
 def link_objects(
     found:pd.DataFrame, # Detections with `time`: `lat`, `lon`, `range_m_sd`, `size_m` of `locate_boxes`, or boxes alone
     max_gap_s:float=15., # A thing that isn't found for longer is another one, seconds
@@ -131,6 +133,7 @@ def link_objects(
         table.attrs["notes"].append(f"{lost} detections have no time or no place: not linked.")
     return table
 
+# %% ../../nbs/84_transect.link.ipynb #06909cc1
 def one_each(
     linked:pd.DataFrame, # As `link_objects` gives it
 )->pd.DataFrame: # A row for each thing: its nearest detection, with `seen`, the number of its detections

@@ -34,6 +34,7 @@ class TwoObservers(NamedTuple):
         notes = "".join(f"<p>{note}</p>" for note in self.summary.attrs["notes"])
         return self.summary.round(3).to_html(index=False, border=0) + notes
 
+# %% ../../nbs/825_transect.observers.ipynb #faa7d44a
 def _fit(z, y, w, start=None):
     "Maximum of the conditional likelihood; z standardized, y objects x 2, w how often each counts."
     n = z.shape[1]
@@ -58,6 +59,7 @@ def _estimates(theta, z, line, w, y):
         total = (n1 + 1)*(n2 + 1)/(both + 1) - 1
     return np.concatenate([there @ on/there.sum(), there @ p/there.sum(), [total]])
 
+# %% ../../nbs/825_transect.observers.ipynb #f733267e
 def two_observers(
     objects:pd.DataFrame, # Things that at least one found: `human`, `model` (true or false), covariates
     covariates:list|tuple=(), # Columns that change the chance: across_m, size_m
@@ -114,6 +116,7 @@ def two_observers(
     draws = np.array([plain(t) for t in kept[-n_boot:]]) if n_boot and unit.max() > 0 else np.zeros((0, 2, z.shape[1]))
     return TwoObservers(table, tuple(covariates), zero if zero in covariates else None, plain(best), draws)
 
+# %% ../../nbs/825_transect.observers.ipynb #59949b12
 def line_probability(
     fit:TwoObservers, # As `two_observers` gives it
     table:pd.DataFrame, # Things with its covariates

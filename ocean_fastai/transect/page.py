@@ -85,6 +85,7 @@ _STYLE = """<style>
  .leaflet-control-layers-expanded {font-size:11px; padding:4px 6px}}
 </style>"""
 
+# %% ../../nbs/86_transect.page.ipynb #af69f06d
 def _number(value):
     if value is None or not np.isfinite(value): return "unknown"
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}".replace(",", "\u202f")
@@ -114,6 +115,7 @@ def _leg_text(row):
     if np.isfinite(row.get("speed_kn", np.nan)): out += f" at {row['speed_kn']:.1f} knots"
     return out + f", {int(row['n'])} pictures<br>{escape(str(row['start']))} to {escape(str(row['end']))}"
 
+# %% ../../nbs/86_transect.page.ipynb #a8aeaf7c
 def _thinned(frames, most=2000):
     "At most so many rows of each leg, its ends among them."
     rows = [p.iloc[np.unique(np.linspace(0, len(p) - 1, most).round().astype(int))] if len(p) > most else p
@@ -186,6 +188,7 @@ def _where_next(folium, cells, middle, most=5):
         folium.Marker(((row["lat0"] + row["lat1"])/2, lon), icon=icon, tooltip=f"{k}: {text}").add_to(layer)
     return layer
 
+# %% ../../nbs/86_transect.page.ipynb #90c64903
 def _embedded(html):
     "A page of folium with Leaflet in it in place of all that it would fetch, and with ids in their order."
     names = dict.fromkeys(re.findall(r"_([0-9a-f]{32})\b", html))
@@ -197,6 +200,7 @@ def _embedded(html):
     js = js.replace("//# sourceMappingURL=leaflet.js.map", "").replace("</script>", r"<\/script>")
     return html.replace("</head>", f"<style>{css}</style>\n<script>{js}</script>\n</head>", 1)
 
+# %% ../../nbs/86_transect.page.ipynb #5fa40f1f
 def density_map(
     path:str|Path, # The HTML file to write
     tracks:Transects|None=None, # Legs
@@ -237,6 +241,7 @@ def density_map(
     with atomic_path(path) as temp: temp.write_text(html, encoding="utf-8")
     return Path(path)
 
+# %% ../../nbs/86_transect.page.ipynb #d550aba4
 def _places(tracks, found, cells):
     "Latitudes and longitudes of all that is drawn. Raises `OceanError` where there are none."
     out = []

@@ -42,6 +42,7 @@ def distance_m(
     chord = np.linalg.norm(_on_ellipsoid(lat1, lon1) - _on_ellipsoid(lat0, lon0), axis=-1)
     return 2*EARTH_RADIUS_M*np.arcsin(np.minimum(1, chord/2/EARTH_RADIUS_M))
 
+# %% ../../nbs/80_transect.track.ipynb #5da5bd49
 def _radii(lat):
     "Metres of one radian to the north and to the east."
     lat = np.radians(np.asarray(lat, float))
@@ -110,6 +111,7 @@ class Transects(NamedTuple):
         shown = self.legs.to_html(index=False, border=0, na_rep="–", float_format="{:.6g}".format)
         return shown + "".join(f"<p>{note}</p>" for note in self.legs.attrs["notes"])
 
+# %% ../../nbs/80_transect.track.ipynb #887491ee
 def _stops(lat, lon, t, stop_kn, stop_s):
     "Which rows belong to a time of `stop_s` or longer in which the position hardly moved."
     stop = np.zeros(len(t) + 1)
@@ -124,6 +126,7 @@ def _stops(lat, lon, t, stop_kn, stop_s):
     np.add.at(stop, ahead[slow] + 1, -1)
     return stop.cumsum()[:-1] > 0
 
+# %% ../../nbs/80_transect.track.ipynb #773d9c3f
 def _one_track(lat, lon, t, gap_s, max_m_s, stop_kn, stop_s):
     "Problems, leg numbers (-1 for none), steps and courses of one group; rows in order of time."
     problem = _impossible(lat, lon, t)
@@ -166,6 +169,7 @@ def _leg_table(frames, lat, lon, t):
     return pd.DataFrame(rows, columns=["leg", "n", "start", "end", "length_m", "duration_s", "speed_kn", "course_deg",
                                        "lat0", "lon0", "lat1", "lon1"])
 
+# %% ../../nbs/80_transect.track.ipynb #4685206c
 def transects(
     df:pd.DataFrame, # A row an image: `time` (text, dates or seconds), `lat`, `lon` in degrees
     gap_s:float=600, # A leg ends where nothing was recorded for longer, seconds
@@ -205,6 +209,7 @@ def transects(
     frames.attrs = dict(df.attrs)
     return Transects(frames, legs)
 
+# %% ../../nbs/80_transect.track.ipynb #44749336
 def _speeds(step, leg, t):
     "Speed of the step to each row of a leg, knots; rows in order of time."
     out,use = np.full(len(t), np.nan),np.flatnonzero(leg >= 0)
