@@ -48,6 +48,7 @@ def _checked_labels(labels):
                             "such rows; keep one row for each image, target and annotator, such as the latest")
     return out
 
+# %% ../../nbs/74_annotate.agreement.ipynb #946f2cc9
 def label_votes(
     labels:pd.DataFrame, # `path`, `label`, `annotator`, perhaps `target`
     target:str|list|None=None, # Targets wanted; by default all
@@ -112,6 +113,7 @@ def _cohen(total):
     chance = _ratio((total.sum(-1)*total.sum(-2)).sum(-1), n**2)
     return _ratio(same - chance, 1 - chance)
 
+# %% ../../nbs/74_annotate.agreement.ipynb #5d7e558f
 def _by_group(values, group, n_groups):
     "Sums of rows over the groups that they are in"
     out = np.zeros((n_groups, *values.shape[1:]))
@@ -130,7 +132,8 @@ def _measures(kinds, group, n_groups):
             pairs.append(_by_group(shown[both, a][:, :, None]*shown[both, b][:, None], group[both], n_groups))
     def statistic(times):
         percent,fleiss,alpha = _beyond_chance(summed(times, tallies))
-        cohen = class_mean(np.stack([_cohen(summed(times, pair)) for pair in pairs], -1))
+        cohen = np.full(len(percent), np.nan)
+        if pairs: cohen = class_mean(np.stack([_cohen(summed(times, pair)) for pair in pairs], -1))
         return np.stack([percent, cohen, fleiss, alpha], -1)
     return statistic
 
@@ -145,6 +148,11 @@ def _groups_of(rows, groups):
     "The column whose values are drawn as a whole, and a group's number for each image"
     column = group_column(rows, groups)
     return column,group_numbers(rows, column)
+
+def _no_value(n):
+    "Why there is no value, of a class that n images have from two people"
+    if n == 0: return "no image was judged by two people for it"
+    return "all say the same, so chance explains it all"
 
 def agreement(
     labels:pd.DataFrame, # `path`, `label`, `annotator`, perhaps `target`, `video`, `group`
@@ -175,7 +183,7 @@ def agreement(
                              "value_low": low,
                              "value_high": high, "n": sizes.get(c, max(sizes.values())),
                              "annotators": len(votes.annotators),
-                             "note": "" if np.isfinite(value[i]) else "all say the same, so chance explains it all"})
+                             "note": "" if np.isfinite(value[i]) else _no_value(sizes.get(c))})
         columns.append(interval_text(column, n, n_boot, seed))
     out = pd.DataFrame(rows)
     out.attrs["notes"] = list(dict.fromkeys(columns))

@@ -60,6 +60,7 @@ def _frames(items, images, track, zone, clock_offset_s):
                          "--track, or a manifest with the columns time, lat and lon")
     return df,notes
 
+# %% ../../nbs/978_jobs.transects.ipynb #f3ae67d4
 def _found(source, df, device):
     "Boxes of a bundle, a table or annotations. Raises `BoxError` for images that aren't there."
     path = Path(source)
@@ -114,11 +115,12 @@ def _width(objects, width_m):
     return width,(f"The strip reaches {width:g} m to each side, all but the farthest twentieth of what was found "
                   "(--width-m).")
 
-def _cells(tracks, objects, width, result, cell_km, sides, tow):
+def _cells(tracks, objects, strip, result, cell_km, sides, tow):
     "Grid of density, corrected as the whole survey is."
     last = result.summary.iloc[-1]
     correction = last["density"]/last["naive"] if last["naive"] > 0 else 1.
-    return grid_density(tracks.frames, objects, width, cell_km, sides, float(correction), *tow)
+    left_m,width = strip
+    return grid_density(tracks.frames, objects, width, cell_km, sides, float(correction), *tow, left_m)
 
 # %% ../../nbs/978_jobs.transects.ipynb #d9780009
 def map(
@@ -171,7 +173,7 @@ def map(
         rates,held = _rates(listify(held_out), lens, (left_m, width), sides, breaks,
                             {"min_score": min_score, "max_gap_s": max_gap_s})
     result = density(objects, tracks.legs, width, left_m, sides, breaks, rates, seed=seed)
-    cells = _cells(tracks, objects, width, result, cell_km, sides, (tow_width_m, tow_kn))
+    cells = _cells(tracks, objects, (left_m, width), result, cell_km, sides, (tow_width_m, tow_kn))
     result.summary.attrs["notes"] += notes
     with writing(out),atomic_folder(out) as folder:
         _write(folder, linked, objects, tracks, result, cells, df, rates, width, left_m)
@@ -179,6 +181,7 @@ def map(
     _say(result, linked, cells, out)
     return result.summary
 
+# %% ../../nbs/978_jobs.transects.ipynb #baa96ae9
 def _write(folder, linked, objects, tracks, result, cells, df, rates, width, left_m):
     "All tables and pages."
     tables = {"boxes": linked, "objects": objects, "legs": tracks.legs, "density": result.summary,

@@ -36,6 +36,7 @@ class DetectionFunction(NamedTuple):
     rows:np.ndarray # Where they stand in what was given
     weights:np.ndarray # How often each counts
     nll:float # Negative log likelihood at the optimum
+    monotone:bool=True # Must g nowhere rise with the distance?
     @property
     def aic(self)->float:
         "Akaike's criterion; lower is better, among fits to the same distances."
@@ -123,6 +124,7 @@ def _optimum(model, data, starts, monotone, left):
     best = min(fits, key=lambda o: o.fun)
     return best.x,float(best.fun)
 
+# %% ../../nbs/82_transect.detection.ipynb #4a48ea82
 def _starts(model, x, w, n_z):
     "Where to begin: scales near the distances' own, shapes 2 and 5, no adjustments."
     rest,scale = np.zeros(n_z - 1),np.log(np.sqrt((w*x**2).sum()/max(w.sum(), 1e-9)) + model[3]/1000)
@@ -163,6 +165,7 @@ def _covariates(table, names, kept):
         else: columns += [(cells == v).to_numpy(float) for v in sorted(cells.unique())[1:]]
     return np.stack(columns, axis=1)
 
+# %% ../../nbs/82_transect.detection.ipynb #b0484009
 def detection_function(
     found, # Distances in metres (either side), or a table with `across_m` or `distance_m` and the covariates
     key:str="half-normal", # `half-normal`, `hazard-rate` or `uniform`
@@ -201,13 +204,14 @@ def detection_function(
         model = key,adjustment,orders_of(key, adjustment, n),width_m
         params,nll = _optimum(model, data, _starts(model, x[rows], w[rows], z.shape[1]), monotone, left_m)
         fit = DetectionFunction(key, adjustment, model[2], tuple(covariates), width_m, left_m, bins, params,
-                                np.zeros((0, 0)), x[rows], z, rows, w[rows], nll)
+                                np.zeros((0, 0)), x[rows], z, rows, w[rows], nll, monotone)
         if best is not None and fit.aic >= best.aic - 1e-6: break
         best = fit
         if adjustment is None: break
     model = best.key,best.adjustment,best.orders,width_m
     return best._replace(covariance=_hessian_inverse(lambda p: _nll(p, model, data), best.params))
 
+# %% ../../nbs/82_transect.detection.ipynb #8559b940
 class Refits:
     "Fits of resamples by a few Newton steps from the fit of all, with scores and curvatures computed once"
     def __init__(self,
@@ -245,7 +249,7 @@ class Refits:
             h = 1e-4*np.diag(np.maximum(1, np.abs(params)))
             slope = np.array([(_nll(params - e, self.model, data) - _nll(params + e, self.model, data))/(2*e.max())
                               for e in h])
-        return _optimum(self.model, data, [self.fit.params], bool(self.fit.orders), self.fit.left_m)[0]
+        return _optimum(self.model, data, [self.fit.params], self.fit.monotone, self.fit.left_m)[0]
     def probability(self,
         params:np.ndarray, # As `params` gives them
     )->np.ndarray: # For each distance the chance to be found anywhere in the strip

@@ -29,17 +29,20 @@ from .track import KNOT_M_S, Transects, distance_m
 def grid_density(
     frames:pd.DataFrame, # As `transects` gives them
     found:pd.DataFrame, # Things found, with `lat` and `lon`; with `path` they count where their frame is
-    width_m:float, # The strip to one side, metres
+    width_m:float, # The strip to one side, metres: things with a farther `across_m`, or without one, don't count
     cell_km:float=5., # Side of a cell, kilometres
     sides:int=2, # Is the strip on both sides of the way, or on one?
     correction:float=1., # How many things a detection stands for
     tow_width_m:float|None=None, # Width of a net, metres, for things an hour
     tow_kn:float=2., # Its speed, knots
+    left_m:float=0., # Nearer things don't count, metres
 )->pd.DataFrame: # lat0, lat1, lon0, lon1, length_m, area_km2, n, density (km2), _low, _high; per_hour with a net
     "Cells that were looked at. Longitudes go on over 180 where a voyage does. Raises `OceanError`."
     if missing := [c for c in ("lat", "lon", "leg", "step_m") if c not in frames]:
         raise OceanError(f"frames: no column {few(missing)}; `transects` makes them")
     if not cell_km > 0: raise OceanError(f"cell_km={cell_km}: a length over 0")
+    if not 0 <= left_m < width_m: raise OceanError(f"left_m={left_m:g} and width_m={width_m:g}: the strip has no width")
+    if "across_m" in found: found = found[found["across_m"].abs().between(left_m, width_m)]
     rows = frames[frames["leg"].notna()]
     names = ["lat0", "lat1", "lon0", "lon1", "length_m", "area_km2", "n", "density", "density_low", "density_high"]
     if not len(rows): return pd.DataFrame(columns=names)
@@ -58,7 +61,8 @@ def grid_density(
     n = pd.Series(1, cells(counted)).groupby(level=[0, 1]).sum().reindex(length.index, fill_value=0).to_numpy(int)
     lat,lon = (length.index.get_level_values(i).to_numpy(float) for i in (0, 1))
     out = pd.DataFrame({"lat0": lat*high, "lat1": (lat + 1)*high, "lon0": lon*wide, "lon1": (lon + 1)*wide,
-                        "length_m": length.to_numpy(), "area_km2": length.to_numpy()*width_m*sides/1e6, "n": n})
+                        "length_m": length.to_numpy(),
+                        "area_km2": length.to_numpy()*(width_m - left_m)*sides/1e6, "n": n})
     ends = {"": n, "_low": np.where(n > 0, chi2.ppf(.025, 2*np.maximum(n, 1))/2, 0), "_high": chi2.ppf(.975, 2*n + 2)/2}
     for end,count in ends.items(): out[f"density{end}"] = count*correction/out["area_km2"]
     if tow_width_m is None: return out
@@ -104,6 +108,7 @@ def _rings(lat0, lat1, spans):
     return {"type": "Polygon", "coordinates": rings[0]} if len(rings) == 1 else {"type": "MultiPolygon",
                                                                                  "coordinates": rings}
 
+# %% ../../nbs/85_transect.map.ipynb #8c982c78
 def _plain(value):
     "A value as JSON has it."
     if value is None or value is pd.NaT or (np.isscalar(value) and pd.isna(value)): return None
@@ -116,6 +121,7 @@ def _feature(kind, geometry, row, without=()):
     known = {str(k): _plain(v) for k,v in row.items() if k not in without}
     return {"type": "Feature", "geometry": geometry, "properties": {"kind": kind, **known}}
 
+# %% ../../nbs/85_transect.map.ipynb #ad3ad3e5
 def geo_features(
     tracks:Transects|None=None, # Legs as lines
     found:pd.DataFrame|None=None, # Things as points: `lat`, `lon`; rows without a place are left out
@@ -147,6 +153,7 @@ def geo_features(
             features.append(_feature("thing", point, row, ["lat", "lon"]))
     return features
 
+# %% ../../nbs/85_transect.map.ipynb #0faa772d
 def write_geojson(
     path:str|Path, # The file to write
     tracks:Transects|None=None, # Legs as lines
@@ -190,6 +197,7 @@ def plot_map(
     _draw_scale(ax)
     return ax
 
+# %% ../../nbs/85_transect.map.ipynb #0e387eb5
 def _draw_cells(ax, cells, x):
     "Cells by color on a scale that begins over zero."
     boxes = [Rectangle((float(x(c.lon0)), c.lat0), c.lon1 - c.lon0, c.lat1 - c.lat0) for c in cells.itertuples()]
@@ -212,6 +220,7 @@ def _draw_scale(ax):
     ax.plot([left, left + km/across*(east - west)], [lat, lat], color="black", lw=2, solid_capstyle="butt")
     ax.text(left, lat + .01*(north - south), f"{km:g} km", fontsize=8)
 
+# %% ../../nbs/85_transect.map.ipynb #acac2b6e
 def map_report(
     path:str|Path, # The HTML file to write
     tracks:Transects, # As `transects` gives them
