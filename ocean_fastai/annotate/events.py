@@ -20,6 +20,7 @@ from ..core import BoxError, OceanError, few, printable
 from ..data.manifest import cell_texts, is_manifest_file, is_multilabel
 from ..formats.base import decoded, format_of, parsed, report_table
 from ..formats.convert import read_annotations, read_labels
+from ..formats.kili import kili_assets, kili_labels
 from ..formats.labels import MACHINE, row_status
 from ..tables import read_table
 
@@ -172,11 +173,9 @@ def read_events(
                                                                       "time, and are left out")])
 
 # %% ../../nbs/759_annotate.events.ipynb #a1073b37
-def _items(path, name):
-    "The entries of an export's file"
-    file = Path(path)
-    if file.is_dir():
-        file = next(f for f in (file/n for n in ("labels.json", "data.json", "tasks.json")) if f.is_file())
+def _tasks(path):
+    "The tasks of an export of Label Studio"
+    file = Path(path)/"tasks.json" if Path(path).is_dir() else path
     data = parsed(file, lambda raw: json.loads(decoded(raw)), "JSON")
     return data if isinstance(data, list) else [data]
 
@@ -189,27 +188,21 @@ def _began(end, seconds):
 def _kili_events(path, paths):
     "Rows of events of a Kili export, and how many labels have no time"
     out,left = [],0
-    for asset,image in zip(_items(path, "kili"), paths):
-        labels = asset.get("labels") or asset.get("latestLabels") or []
-        labels = [x for x in labels if isinstance(x, dict) and x.get("labelType") != "AUTOSAVE"]
-        models = [x for x in labels if x.get("labelType") in ("PREDICTION", "INFERENCE")]
-        for x in labels:
-            if x in models: continue
+    for asset,image in zip(kili_assets(path)[1], paths):
+        labels = kili_labels(asset)
+        for model,who,x in labels:
+            if model: continue
             times = _began(x.get("createdAt"), x.get("secondsToLabel"))
             left += times is None
-            before = [m for m in models if not m.get("createdAt") or str(m["createdAt"]) <= str(x.get("createdAt"))]
-            before.sort(key=lambda m: str(m.get("createdAt") or ""))
-            who = x.get("author") if isinstance(x.get("author"), dict) else {}
-            name = str(who.get("email") or " ".join(str(who[k]) for k in ("firstname",
-                                                                      "lastname") if who.get(k)) or who.get("id") or "")
-            if times: out.append((name, image, *times, str(before[-1].get("modelName") or "model") if before else ""))
+            before = [name for made,name,m in labels if made and str(m.get("createdAt") or "") <= str(x.get("createdAt"))]
+            if times: out.append((who, image, *times, before[-1] if before else ""))
     return out,left
 
 # %% ../../nbs/759_annotate.events.ipynb #e37c8f74
 def _studio_events(path, paths):
     "Rows of events of a Label Studio export, and how many annotations have no time"
     out,left = [],0
-    for task,image in zip(_items(path, "labelstudio"), paths):
+    for task,image in zip(_tasks(path), paths):
         names = {p.get("id"): str(p.get("model_version") or "model") for p in task.get("predictions")
                  or () if isinstance(p, dict)}
         for a in task.get("annotations") or ():

@@ -146,7 +146,7 @@ def with_answers(
     name:str, # Of the model
     multilabel:list|tuple=(), # Targets of which an image can have several classes
 )->pd.DataFrame: # A copy with columns of the targets; `attrs["targets"]` names them
-    "A manifest with a model's labels, marked as such. Labels that people gave stay."
+    "A manifest with a model's labels, marked as such. Labels that were there stay where the model has none."
     out,paths = df.copy(),pd.Index(df["path"].map(printable))
     targets = [t for t in dict.fromkeys(answers["target"]) if t != "boxes"]
     for t in targets:
@@ -160,14 +160,14 @@ def with_answers(
         review = mine[mine["decision"] == "review"].groupby("path")["label"].agg(";".join)
         ours = cells.notna().to_numpy() & (cells != "").to_numpy()
         old = out[t].astype(object) if t in out else pd.Series(None, out.index, dtype=object)
-        people = (cell_texts(old) != "").to_numpy() & ~paths.isin(mine["path"])
-        columns = {"": (cells, old), "_score": (mine.groupby("path")["score"].min(), None),
-                   "_annotator": (pd.Series(name, seen), None)}
-        for end,(new,kept) in columns.items():
-            values = new.reindex(paths).to_numpy(object)
-            out[f"{t}{end}"] = np.where(ours, values, kept if kept is not None else None)
+        there = (cell_texts(old) != "").to_numpy()
+        new = {"": cells, "_score": mine.groupby("path")["score"].min(), "_annotator": pd.Series(name, seen),
+               "_source": pd.Series(PSEUDO, seen)}
+        for end,values in new.items(): # Who said an older label stays with it
+            kept = out.get(f"{t}{end}", pd.Series(None, out.index, dtype=object)).astype(object)
+            if end == "_source": kept = kept.where(cell_texts(kept) != "", PERSON)
+            out[f"{t}{end}"] = np.where(ours, values.reindex(paths).to_numpy(object), np.where(there, kept, None))
         out[f"{t}_score"] = pd.to_numeric(out[f"{t}_score"])
-        out[f"{t}_source"] = np.select([ours, people], [PSEUDO, PERSON], None)
         out[f"{t}_decision"] = decided.reindex(paths).to_numpy(object)
         if t in multilabel: out[f"{t}_review"] = review.reindex(paths).to_numpy(object)
     out.attrs = {**df.attrs, "targets": targets}

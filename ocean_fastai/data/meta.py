@@ -146,10 +146,16 @@ def _utc(said, zone, offset):
         (-1 if z[0] == "-" else 1)*(int(z[1:3])*3600 + int(z[4:6])*60)).to_numpy(float)
     both = ~np.isnan(local) & ~np.isnan(gps)
     if zone is not None:
-        try: named = taken.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
+        try:
+            sure = taken.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+            summer = np.ones(len(taken), bool) # Of an hour that comes twice the first, a skipped one an hour later
+            named = taken.dt.tz_localize(zone, ambiguous=summer, nonexistent=pd.Timedelta("1h")).dt.tz_convert("UTC")
         except (KeyError, ValueError, TypeError) as e:
             raise ManifestError(f"zone={zone!r}: no time zone; give one such as UTC, +02:00 or Atlantic/Canary") from e
         shift = np.where(known, shift, local - time_seconds(named))
+        if n := int((sure.isna() & taken.notna() & ~known).sum()):
+            notes.append(f"{n} times lie in the hour in which {zone} changes its clocks, and may be an hour off: one "
+                         "that comes twice was taken as the first of the two.")
     elif (free := both & ~known).any():
         quarter = float(np.round(np.median((local - gps)[free])/900)*900)
         shift = np.where(known, shift, quarter)
@@ -242,14 +248,15 @@ def match_track(
         spans = [_time_texts([np.nanmin(o), np.nanmax(o)]) for o in (t - clock_offset_s, own)]
         raise ManifestError(f"no image falls on the track: images from {spans[0][0]} to {spans[0][1]}, track from "
                             f"{spans[1][0]} to {spans[1][1]}; give zone= to read_meta, or clock_offset_s")
-    new = {"lat": track["lat"].to_numpy(float), "lon": np.unwrap(track["lon"].to_numpy(float), period=360)}
+    new = {c: track[c].to_numpy(float) for c in ("lat", "lon")}
     new |= {c: pd.to_numeric(track[c], errors="coerce").to_numpy(float) for c in META_COLUMNS[3:] if c in track}
     out = df.copy()
     for c,values in new.items():
-        if c.endswith(("heading_deg", "course_deg")): values = np.unwrap(np.nan_to_num(values), period=360)
-        at = values[before] + share*(values[after] - values[before])
-        if c == "lon": at = (at + 180) % 360 - 180
-        if c.endswith(("heading_deg", "course_deg")): at = at % 360
+        step,turns = values[after] - values[before],c == "lon" or c.endswith(("heading_deg", "course_deg"))
+        if turns: step = (step + 180) % 360 - 180 # The shorter way round
+        at = np.where(share == 0, values[before], np.where(share == 1, values[after], values[before] + share*step))
+        at[np.isnan(share)] = np.nan
+        if turns: at = (at + 180) % 360 - 180 if c == "lon" else at % 360
         out[c] = at if c not in df else df[c].where(cell_texts(df[c]) != "", at)
     numeric = pd.api.types.is_numeric_dtype(df["time"])
     out["time"] = t - clock_offset_s if numeric else _time_texts(t - clock_offset_s)

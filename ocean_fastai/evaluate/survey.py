@@ -33,6 +33,7 @@ class _Survey(NamedTuple):
     strata: np.ndarray # A stratum's number for each frame
     names: list # The strata's names
     named: np.ndarray # Frames x the model's classes: its labels, 1 or 0; NaN where it abstains
+    lost: pd.DataFrame # Predictions of the frames that could not be read
 
 def _named_frames(df, films):
     "A table whose paths name single frames: of videos with the time"
@@ -56,7 +57,7 @@ def _survey(preds, target, strata, survey):
     multi = target in multi if multi is not None else is_multilabel(rows["label"]) or not adds_up
     films = rows["path"].duplicated().any() and "time" in rows
     if strata is not None: rows = _with_strata(rows, listify(strata), survey, films, preds.attrs.get("folder"))
-    rows = rows[fine].reset_index(drop=True)
+    lost,rows = rows[~fine].reset_index(drop=True),rows[fine].reset_index(drop=True)
     if not len(rows): raise OceanError(f"{target}: no frame of the survey could be read; predict it again")
     texts = pd.Series("all", rows.index) if strata is None else _stratum_names(rows, listify(strata))
     if (texts == "").any():
@@ -64,8 +65,9 @@ def _survey(preds, target, strata, survey):
                          f"{few(listify(strata))} is empty ({(texts == '').sum()} such frames); fill it, or leave "
                          f"these frames out")
     numbers,names = pd.factorize(texts)
-    rows.attrs = {"folder": preds.attrs.get("folder"), "films": films, "unreadable": int((~fine).sum())}
-    return _Survey(rows, target, multi, known, numbers, list(names), label_matrix(rows, "label", known).astype(float))
+    rows.attrs = lost.attrs = {"folder": preds.attrs.get("folder"), "films": films}
+    return _Survey(rows, target, multi, known, numbers, list(names), label_matrix(rows, "label", known).astype(float),
+                   lost)
 
 # %% ../../nbs/693_evaluate.survey.ipynb #a6a68409
 def _with_strata(rows, columns, survey, films, folder):
@@ -115,13 +117,11 @@ def _checked(s, sample, classes):
     done.attrs = sample.attrs
     if not len(done): raise OceanError(f"no frame is checked: every cell of {s.target!r} is empty")
     films = s.rows.attrs["films"]
-    rows = _named_frames(s.rows, films)
-    rows.attrs = s.rows.attrs
-    where = manifest_rows(_named_frames(done, films), rows) # for each frame of the survey its row in the sample
-    strange = np.setdiff1d(np.arange(len(done)), where)
-    lost = s.rows.attrs["unreadable"]
-    if len(strange) > lost:
-        raise OceanError(f"{done['path'].iloc[strange[0]]}: was checked, but is not among the {len(rows)} frames of "
+    named = _named_frames(done, films)
+    where,lost = (manifest_rows(named, _named_frames(t, films)) for t in (s.rows, s.lost)) # Their rows in the sample
+    strange = np.setdiff1d(np.arange(len(done)), [*where, *lost])
+    if len(strange):
+        raise OceanError(f"{done['path'].iloc[strange[0]]}: was checked, but is not among the {len(s.rows)} frames of "
                          f"this survey ({len(strange)} of {len(done)} such); give the predictions of the survey that "
                          "the sample was drawn from")
     frames = np.flatnonzero(where >= 0)
@@ -137,8 +137,8 @@ def _checked(s, sample, classes):
     classes = list(classes or s.known)
     every = list(dict.fromkeys([*classes, *s.known, *found]))
     truth = label_matrix(done, s.target, every)[:, [every.index(c) for c in classes]].astype(float)
-    notes = [f"{lost} frames could not be read and belong to no count."]*(lost > 0)
-    notes += [f"{len(strange)} checked frames could not be read by the model and are left out."]*(len(strange) > 0)
+    notes = [f"{len(s.lost)} frames could not be read and belong to no count."]*(len(s.lost) > 0)
+    if n := int((lost >= 0).sum()): notes.append(f"{n} checked frames could not be read by the model and are left out.")
     return _Checked(frames, truth, classes, notes)
 
 # %% ../../nbs/693_evaluate.survey.ipynb #a5693011

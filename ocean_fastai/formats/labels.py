@@ -98,9 +98,11 @@ def with_labels(
         named = labels[several].groupby(["path", "target"])["label"].nunique()
         n = int((named > 1).sum())
         rows.append((n, f"annotators disagree on {n} image labels: what most said is taken, of equals the latest"))
-        chosen = labels[several].assign(votes=votes).sort_values("votes", kind="stable")
+        made = pd.to_datetime(labels["created_at"][several], format="ISO8601", utc=True, errors="coerce")
+        chosen = labels[several].assign(votes=votes, made=made)
+        chosen = chosen.sort_values(["votes", "made"], kind="stable", na_position="first")
         chosen = chosen.drop_duplicates(["path", "target"], keep="last")
-        labels = pd.concat([labels[~several], chosen.drop(columns="votes")])
+        labels = pd.concat([labels[~several], chosen.drop(columns=["votes", "made"])])
     out,targets = manifest.copy(),list(dict.fromkeys(labels["target"]))
     for target in targets:
         mine = labels[labels["target"] == target].set_index("path")

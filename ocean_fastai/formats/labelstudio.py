@@ -32,8 +32,6 @@ _COUNTED = {"left": "{} results are left out: skipped ones, and predictions that
             "turned": "{} rectangles are rotated: the box round them is taken",
             "polygon": "{} polygons are read as the boxes round them",
             "unlabelled": "{} regions have no class, and are not read"}
-_ABOUT = ("score", "annotator", "status")
-
 def _content(path, images, config, predictions):
     "What tasks hold: file, folder, images, boxes, labels, classes of boxes, rows of the report"
     if predictions not in ("all", "none", "unlabelled"):

@@ -70,7 +70,7 @@ def _sheet(g, color, texture):
 
 # %% ../../nbs/083_synth.debris.ipynb #762d3849
 def _buoy(g, color, texture):
-    y,x = np.mgrid[-1:1.5:_DRY*1j, -1:1:_N*1j]
+    y,x = np.mgrid[-1:1:_DRY*1j, -1:1:_N*1j]
     r2 = x*x + y*y
     mask = np.clip((1 - r2)*12, 0, 1).astype(np.float32)
     light = .55 + .5*np.sqrt(np.clip(1 - r2, 0, 1))*(.6 - .4*y) + .04*texture

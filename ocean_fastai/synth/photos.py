@@ -10,6 +10,7 @@ __all__ = ['jpeg_with_meta', 'draw_frame', 'draw_voyage']
 # %% ../../nbs/088_synth.photos.ipynb #d0880003
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -150,5 +151,4 @@ def _draw_legs(folder, voyage, progress):
     if (folder/"boxes.csv").exists(): return
     tables = [pd.read_csv(p) for p in parts]
     _save(folder/"boxes.csv", pd.concat([t for t in tables if len(t)] or tables[:1]).to_csv(index=False))
-    for part in parts: part.unlink()
-    (folder/"parts").rmdir()
+    shutil.rmtree(folder/"parts") # With what a killed call may have left there

@@ -76,6 +76,7 @@ def boxes_to_learn(
         notes.insert(0, f"{n} of {len(said)} boxes are a model's, {why}, and are left out.")
     boxes.attrs = {"classes": classes, "notes": notes} | ({"folder": df.attrs["folder"]}
                                                           if "folder" in df.attrs else {})
+    if "split" in rows: rows = rows.assign(split=split_parts(rows)) # `val` or `Training` by one name each
     rows.attrs = df.attrs | {"notes": notes}
     return rows,boxes[boxes["path"].isin(set(rows["path"].astype(str)))].reset_index(drop=True)
 
@@ -88,6 +89,9 @@ def _images_known(df, boxes, classes, target, lost):
     empty &= ~paths.isin(boxed)
     known = paths.isin(boxed) | empty
     notes = []
+    if n := len(lost & boxed):
+        notes.append(f"{n} images have boxes of people beside those that are left out: what a model alone saw in them "
+                     "counts as background.")
     if n := int(empty.sum()): notes.append(f"{n} of {len(df)} images are known to hold none of the classes.")
     if n := int((~known).sum()):
         why = f"by column {target}" if target is not None else "no column says so (target=)"
