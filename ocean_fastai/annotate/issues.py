@@ -17,7 +17,7 @@ from fastcore.basics import listify
 
 from ..core import SEED, BoxError, ManifestError, OceanError, few
 from ..data.boxes import box_ious, check_boxes
-from ..data.embeddings import embedding_matrix
+from ..data.embeddings import vectors_of
 from ..data.groups import group_frames
 from ..data.manifest import cell_texts, classes_of, is_multilabel, label_matrix
 from ..data.splits import group_column, group_numbers
@@ -63,17 +63,12 @@ def _vectors(df, embeddings):
     paths = df["path"].astype(str)
     if paths.duplicated().any():
         raise ManifestError(f"{paths[paths.duplicated()].iloc[0]}: stands twice in the manifest; keep one row an image")
-    if any("x0" in t for t in tables):
-        raise OceanError("label_issues: these embeddings are of boxes or tiles; a label says something of a whole "
-                         "image, "
-                         "so embed whole images")
-    there = [t.drop_duplicates("path").set_index("path")["embedding"].dropna() for t in tables]
-    known = np.all([paths.isin(t.index) for t in there], axis=0)
+    found = [vectors_of(t, df) for t in tables]
+    known = np.all([there for there,_ in found], axis=0)
     if not known.any():
-        raise OceanError(f"label_issues: none of the {len(df)} images has an embedding, as "
-                         f"{paths.iloc[0] if len(df) else 'none'}; embed the same table, so that paths agree")
-    mine = paths[known]
-    return known,[embedding_matrix(pd.DataFrame({"path": mine, "embedding": t.loc[mine].to_numpy()})) for t in there]
+        raise OceanError(f"none of the {len(df)} images has an embedding in every table; embed the same images with "
+                         "each body")
+    return known,[X[known[there]] for there,X in found]
 
 # %% ../../nbs/73_annotate.issues.ipynb #9f8358f7
 def _kept_together(df, embeddings, groups, folds):

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from .strategies import STRATEGIES, choose_rows
 from ..core import SEED, OceanError, few, printable
-from ..data.embeddings import embedding_matrix
+from ..data.embeddings import vectors_of
 from ..data.lookalikes import alike_space
 from ..data.manifest import classes_of, is_multilabel, label_matrix
 from ..data.splits import group_column, group_numbers
@@ -113,17 +113,11 @@ def _labelled_rows(embeddings, df, target):
     "Rows with a whole label and an embedding, their features and labels"
     classes,multi = classes_of(df, target),is_multilabel(df[target])
     Y = label_matrix(df, target, classes)
-    found = embeddings.assign(path=embeddings["path"].map(printable)).dropna(subset="embedding")
-    found = found.drop_duplicates("path").set_index("path")["embedding"]
-    paths = df["path"].map(printable)
-    there = np.isfinite(Y).all(1) & paths.isin(found.index).to_numpy()
+    known,X = vectors_of(embeddings, df)
+    there = known & np.isfinite(Y).all(1)
     if not there.any():
-        raise OceanError(f"none of the {len(df)} images has both a label in {target} and an embedding; embed the "
-                         "same table, so that "
-                         "its paths are written alike")
-    some = paths[there]
-    X = embedding_matrix(pd.DataFrame({"path": some.to_numpy(), "embedding": found.loc[some].to_numpy()}))
-    return df[there].reset_index(drop=True),X,Y[there],multi,classes
+        raise OceanError(f"none of the {len(df)} images has both a label in {target} and an embedding")
+    return df[there].reset_index(drop=True),X[there[known]],Y[there],multi,classes
 
 # %% ../../nbs/753_annotate.learning.ipynb #7530000c
 def learning_areas(

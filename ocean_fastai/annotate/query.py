@@ -16,7 +16,7 @@ import pandas as pd
 
 from .strategies import STRATEGIES, choose_rows
 from ..core import SEED, ManifestError, OceanError, few, printable
-from ..data.embeddings import embedding_matrix
+from ..data.embeddings import vectors_of
 from ..data.groups import group_frames
 from ..data.lookalikes import alike_space
 from ..data.manifest import cell_texts, image_paths, is_multilabel, label_matrix
@@ -126,7 +126,8 @@ def query(
     labelled = (cell_texts(pool[target]) != "").to_numpy() if target in pool else np.zeros(len(pool), bool)
     lost,Z = np.zeros(len(pool), bool),None
     if embeddings is not None:
-        rows,Z = _vectors(embeddings, paths)
+        pool.attrs = attrs
+        rows,Z = _vectors(embeddings, pool)
         lost = np.isnan(Z[:, 0])
     P = classes = wrong = None
     if model is not None:
@@ -169,20 +170,13 @@ def _too_many(k, n, labelled, lost):
     why = f" ({', '.join(left)})"*bool(left)
     return f"k={k}: {n} images of the pool can be chosen{why}; ask for {n} at most"
 
-def _vectors(embeddings, paths):
-    "Features of the paths, such that distances say what looks alike; NaN where there is no embedding"
-    known = embeddings.assign(path=embeddings["path"].map(printable)).dropna(subset="embedding")
-    found = known.drop_duplicates("path").set_index("path")["embedding"]
-    rows = np.flatnonzero(pd.Index(paths).isin(found.index))
-    if not len(rows):
-        raise OceanError(f"none of the {len(paths)} images has an embedding, as {few(paths, 1)}; embed the same "
-                         "table, so that its "
-                         "paths are written alike")
-    some = [paths[i] for i in rows]
-    Z = alike_space(embedding_matrix(pd.DataFrame({"path": some, "embedding": found.loc[some].to_numpy()})))
-    out = np.full((len(paths), Z.shape[1]), np.nan, np.float32)
-    out[rows] = Z
-    return rows,out
+def _vectors(embeddings, pool):
+    "Features of the images, such that distances say what looks alike; NaN where there is no embedding"
+    there,X = vectors_of(embeddings, pool)
+    Z = alike_space(X)
+    out = np.full((len(pool), Z.shape[1]), np.nan, np.float32)
+    out[there] = Z
+    return np.flatnonzero(there),out
 
 # %% ../../nbs/75_annotate.query.ipynb #75a00015
 def _votes(labels, paths, classes, multi):

@@ -16,7 +16,7 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
 from ..core import SEED, SplitError, few
-from .embeddings import embedding_matrix
+from .embeddings import vectors_of
 from .manifest import classes_of, label_matrix
 from .splits import group_column, group_numbers, split_frames
 
@@ -60,11 +60,10 @@ def _folds(df, column, number, target, valid, seed):
 # %% ../../nbs/136_data.folds.ipynb #a7e40011
 def _kinds(df, embeddings, n, seed):
     "A kind for each row, by k-means"
-    known = embeddings.drop_duplicates("path").set_index("path")["embedding"].reindex(df["path"].astype(str))
-    if (lost := known.isna().to_numpy()).any():
+    there,X = vectors_of(embeddings, df)
+    if (lost := ~there).any():
         raise SplitError(f"{df['path'][lost].iloc[0]}: has no embedding, and {lost.sum() - 1} more; embed the same "
                          "table, or leave these rows out")
-    X = embedding_matrix(pd.DataFrame({"path": known.index, "embedding": known.to_numpy()}))
     X = (X - X.mean(0))/np.maximum(X.std(0), 1e-6)
     X = PCA(min(32, *X.shape), random_state=seed).fit_transform(X)
     return KMeans(min(n, len(X)), n_init=3, random_state=seed).fit_predict(X)

@@ -22,7 +22,7 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
 from ..core import SEED, ImageError, OceanError, printable
-from .embeddings import embedding_matrix
+from .embeddings import vectors_of
 from .manifest import image_paths
 from ..images import open_image
 
@@ -127,17 +127,6 @@ def _as_table(rows, others, distances, threshold, picture):
     return out
 
 # %% ../../nbs/127_data.lookalikes.ipynb #9cffb8db
-def _vectors(df, embeddings):
-    "Embeddings of the table's images, and the rows that have them. Raises `OceanError` where none has."
-    known = embeddings.drop_duplicates("path").set_index("path")["embedding"].dropna() if len(embeddings) else {}
-    paths = [printable(p) for p in df["path"]]
-    rows = np.array([i for i,p in enumerate(paths) if p in known.index], int) if len(known) else np.zeros(0, int)
-    if not len(rows):
-        raise OceanError(f"none of the {len(df)} images has an embedding, as {paths[0] if paths else 'none'}; embed "
-                         "the same table, so that its paths are written alike")
-    cells = known.loc[[paths[i] for i in rows]].to_numpy()
-    return embedding_matrix(pd.DataFrame({"path": [paths[i] for i in rows], "embedding": cells})),rows
-
 def look_alikes(
     df:pd.DataFrame, # A manifest
     embeddings:pd.DataFrame, # What `embed` gave of its images
@@ -147,7 +136,8 @@ def look_alikes(
     among:np.ndarray|None=None, # Those others, by row number
 )->pd.DataFrame: # `row` and `other` (numbers of rows) and `distance`; attrs `threshold` and `picture`
     "Pairs of images that look alike. Raises `OceanError` without embeddings."
-    V,rows = _vectors(df, embeddings)
+    there,V = vectors_of(embeddings, df)
+    rows = np.flatnonzero(there)
     if len(rows) < 3: return _as_table([], [], [], threshold or 0., _picture(np.zeros(0), np.zeros(1), threshold or 0.))
     X = alike_space(V)
     apart,which = nearest(X, k)

@@ -16,7 +16,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from sklearn.neighbors import BallTree
 
 from ..core import SEED, SplitError
-from .embeddings import embedding_matrix
+from .embeddings import vectors_of
 from .manifest import classes_of, label_matrix, split_parts
 from .splits import split_frames
 
@@ -59,12 +59,9 @@ def _values(df, of):
     if isinstance(of, str):
         V = label_matrix(df, of, classes_of(df, of))
         return V,np.isfinite(V).all(1)
-    known = of.drop_duplicates("path").set_index("path")["embedding"].reindex(df["path"].astype(str))
-    there = known.notna().to_numpy()
-    if not there.any():
-        raise SplitError("no image has an embedding; embed the same table, so that paths are written alike")
-    V = np.zeros((len(df), len(known[there].iloc[0])), np.float32)
-    V[there] = embedding_matrix(pd.DataFrame({"path": df["path"][there], "embedding": known[there].to_numpy()}))
+    there,X = vectors_of(of, df)
+    V = np.zeros((len(df), X.shape[1]), np.float32)
+    V[there] = X
     return V/np.maximum(V[there].std(0), 1e-6),there
 
 def correlogram(

@@ -53,15 +53,18 @@ def _all_answered(preds):
     likeliest = preds.loc[silent, names].astype(float).idxmax(axis=1).str[2:]
     return preds.assign(label=preds["label"].astype(object).where(~silent, likeliest.reindex(preds.index)))
 
+_USUAL = .5 # Standard deviation of the logarithm of a temperature before any image is seen
+
 def fit_temperature(
     preds:pd.DataFrame, # Predictions, uncalibrated
     df:pd.DataFrame, # A manifest with the target's column; images that trained nothing
     target:str|None=None, # The target; the only one by default
 )->float: # What its logits are to be divided by, between 1/20 and 20
-    "The temperature that makes the truth likeliest (Guo et al. 2017). Raises `OceanError`."
+    "The temperature that makes the truth likeliest (Guo et al. 2017), from near 1. Raises `OceanError`."
     table = match_truth(_all_answered(preds), df, target, "none")
     truth,_,prob = as_matrices(table)
-    def loss(log_t): return _loss(prob, truth, np.exp(log_t), table.attrs["multi"])
+    n = np.isfinite(truth).sum() if table.attrs["multi"] else len(table) # Answers that the loss is the mean of
+    def loss(log_t): return _loss(prob, truth, np.exp(log_t), table.attrs["multi"]) + (log_t/_USUAL)**2/2/n
     best = float(np.exp(minimize_scalar(loss, bounds=np.log([.05, 20]), method="bounded").x))
     if not .06 < best < 16:
         why = "the scores tell nothing about what is right on these images"

@@ -55,7 +55,7 @@ class Domain:
             raise OceanError(f"domain: {tuple(x.shape)} is not images x {len(self.mean)} features, as this model has")
         far,n = _near((x - self.mean)/self.std, self.rows, self.k),len(self.distances)
         rank = torch.searchsorted(self.distances, far)/(n + 1)
-        beyond = 1 - self.distances[-1].clamp_min(1e-12)/far.clamp_min(1e-12)/(n + 1)
+        beyond = 1 - min(1/(n + 1), .01)*self.distances[-1].clamp_min(1e-12)/far.clamp_min(1e-12)
         return torch.where(far > self.distances[-1], beyond, rank).numpy()
 
     def __repr__(self):

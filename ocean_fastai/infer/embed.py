@@ -8,6 +8,7 @@ Docs: https://ocean-fastai.github.io/ocean-fastai/infer.embed.html.md"""
 __all__ = ['Body', 'embedding_body', 'EmbeddingRows', 'embed']
 
 # %% ../../nbs/47_infer.embed.ipynb #e3bed003
+import os
 import warnings
 from dataclasses import dataclass
 from functools import partial
@@ -20,13 +21,14 @@ from fastcore.parallel import parallel
 from torch import nn
 from tqdm import tqdm
 
-from ..core import OceanError, content_hash, file_hash, find_file, printable
+from ..core import BundleError, ImageError, OceanError, content_hash, file_hash, find_file, printable
 from ..data.boxes import check_boxes
 
 from ..geometry import Geometry, ROVCrop, tile_boxes
 from ..images import from_pil
 from .bundle import Bundle, learner_bundle, load_bundle, network_input
 from .detect import refuse_detector
+from .files import HUB
 from ..data.embeddings import EmbeddingStore, REGION, as_embeddings
 from .items import Reader, default_workers, is_video, list_items, read_ahead
 from ..train.blocks import block_numbers, check_pool, n_features, pooled_features
@@ -69,17 +71,21 @@ def embedding_body(
     "A network that embeds. Raises `WeightsError` as `ocean_model` does, `BundleError` for a bad folder."
     if isinstance(body, Body): return body
     source = {"weights": None if weights in (None, "none") else str(weights)}
-    if isinstance(body, (str, Path)) and Path(body).is_dir(): body = load_bundle(body, device)
+    if isinstance(body, Path): body = str(body)
+    if isinstance(body, str) and (Path(body).is_dir() or body.startswith(HUB)): body = load_bundle(body, device)
+    if isinstance(body, str) and os.sep in body:
+        raise BundleError(f"{body}: no such folder; give a bundle's, or the name of a network of timm")
     if hasattr(body, "dls") and hasattr(body, "model"): body = learner_bundle(body)
     if isinstance(body, Bundle):
         refuse_detector(body, "embeddings are those of")
-        source = {"weights": str(body.folder) if body.folder else None}
+        source = {"weights": os.path.abspath(body.folder) if body.folder else ""}
         model,arch,geometry,mean,std = body.model,body.arch,body.geometry,body.mean,body.std
-        if size or crop: geometry = Geometry(crop or geometry.crop, size or geometry.size, geometry.value_range)
+        if size is not None or crop: geometry = Geometry(crop or geometry.crop, geometry.size if size is None else size,
+                                                          geometry.value_range)
     elif isinstance(body, str):
         arch,model = body,ocean_model(body, 1, weights).requires_grad_(False)
         cfg = model.pretrained_cfg
-        geometry,mean,std = Geometry(crop, size or cfg["input_size"][:0:-1]),list(cfg["mean"]),list(cfg["std"])
+        geometry,mean,std = Geometry(crop, cfg["input_size"][:0:-1] if size is None else size),list(cfg["mean"]),list(cfg["std"])
         model = model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"), memory_format=torch.channels_last)
     else:
         raise OceanError(f"embed: a {type(body).__name__} is no body; give a timm name, a bundle or its folder, or a "
@@ -135,8 +141,10 @@ class _RegionReader(Reader):
 # %% ../../nbs/47_infer.embed.ipynb #e3bed00d
 def _item_key(read, i):
     "What item `i` is known by, or None if it can't be read"
-    if read.images[i] is not None:
-        return f"{content_hash(np.asarray(read.images[i]).tobytes())} {np.shape(read.images[i])}"
+    if read.images[i] is not None: # As it will be seen: a palette or a turn in EXIF counts
+        try: pixels = np.asarray(from_pil(read.images[i], Geometry(value_range=read.cut.value_range)))
+        except ImageError: return None
+        return f"{content_hash(pixels.tobytes())} {pixels.shape}"
     try: key = _hash_of(read.paths[i])
     except OSError: return None
     return key + (f" {read.times[i]:.6f}" if read.videos[i] and read.times[i] is not None else "")
@@ -213,6 +221,17 @@ class EmbeddingRows:
         self.keys = None if out is None else _keys(self.read, self.number, self.columns, tiles, progress)
         for row,key in enumerate(self.keys or ()):
             if key in self.store.known: self.vectors[row],self.places[row] = self.store.known[key]
+        if self.store is not None: self._check_kept()
+
+    def _check_kept(self):
+        "Raise `OceanError` for a file of other images altogether; warn of rows that will be left out."
+        kept,asked = set(self.store.known),set(self.keys)
+        if kept and not kept & asked and asked != {None}:
+            raise OceanError(f"{self.store.out}: holds embeddings of {len(kept)} other images or regions, and of none "
+                             "of these; choose another name, remove it, or embed all images together")
+        if n := len(kept - asked):
+            warnings.warn(f"{self.store.out}: {n} of its {len(kept)} rows are of images or regions that are not asked "
+                          "for any more, or changed, and are left out of it")
 
     def missing(self)->list: # Numbers of items
         "The items of which a row has no embedding yet."
@@ -279,6 +298,6 @@ def embed(
         if len(lost) == len(table):
             raise OceanError(f"embed: none of the {len(df)} images can be read, as {first['path']}: {first['error']}")
         warnings.warn(f"{n_lost} of {len(df)} images have no embedding, as {first['path']}: {first['error']}")
-    if "folder" in df.attrs: table.attrs["folder"] = df.attrs["folder"]
+    table.attrs["folder"] = os.path.abspath(df.attrs.get("folder") or ".")
     if rows.store: rows.store.finish(table)
     return table

@@ -31,7 +31,7 @@ from .bundle import Bundle
 from .domain import Domain, fit_domain
 from .config import data_summary, model_args, whole_config
 from .embed import Body, embedding_body
-from ..data.embeddings import check_same_body, embedding_matrix
+from ..data.embeddings import check_same_body, embedding_matrix, vectors_of
 from .rows import prediction_rows
 from ..train.blocks import blocks_network, set_blocks_classifier
 from ..train.logistic import fit_logistic, standard
@@ -40,23 +40,14 @@ from ..train.models import weights_fingerprint
 # %% ../../nbs/48_infer.probe.ipynb #9b0be006
 def _training_rows(embeddings, df):
     "Embeddings, and the manifest's rows, of the images to learn from, in one order"
-    if "x0" in embeddings:
-        raise OceanError("fit_probe: these embeddings are of boxes or tiles; a label says something of a whole "
-                         "image, so embed whole images")
     rows = df[split_parts(df.fillna({"split": "train"})) == "train"] if "split" in df else df
-    paths = rows["path"].astype(str)
-    if paths.duplicated().any():
-        raise ManifestError(f"{paths[paths.duplicated()].iloc[0]}: stands twice in the manifest; keep one row an image")
-    there = embeddings.drop_duplicates("path").set_index("path")["embedding"].dropna()
-    known = paths.isin(there.index).to_numpy()
-    if not known.any():
-        raise OceanError(f"fit_probe: none of the {len(rows)} training images has an embedding, as "
-                         f"{paths.iloc[0] if len(paths) else 'none'}; "
-                         "embed the same table, so that its paths are written alike")
+    twice = rows.duplicated(["path", "time"] if "time" in rows else "path").to_numpy()
+    if twice.any():
+        raise ManifestError(f"{rows['path'][twice].iloc[0]}: stands twice in the manifest; keep one row an image")
+    rows.attrs = df.attrs
+    known,X = vectors_of(embeddings, rows)
     if (~known).any():
         warnings.warn(f"fit_probe: {(~known).sum()} of {len(rows)} training images have no embedding and are left out")
-    X = embedding_matrix(pd.DataFrame({"path": paths[known].to_numpy(),
-                                       "embedding": there.loc[paths[known]].to_numpy()}))
     return X,rows[known].reset_index(drop=True)
 
 def _check_enough(target, Y, classes, multi):
@@ -197,7 +188,7 @@ def _oof(bundle, rows, folded):
     "Out-of-fold predictions; images that a target's labels don't tell of have none of that target"
     known = np.concatenate([np.isfinite(P) for P in folded], 1)
     p = np.where(known, np.concatenate(folded, 1), 1/3)
-    table = _named_rows(bundle, rows[["path"]], p.astype(np.float32))
+    table = _named_rows(bundle, rows[["path", "time"] if "time" in rows else ["path"]], p.astype(np.float32))
     keep = np.stack([np.isfinite(P).all(1) for P in folded], 1).ravel()
     return table[keep].reset_index(drop=True)
 
@@ -219,6 +210,9 @@ def _network(about, n, body):
         source = about["weights"]
         if source is None:
             raise BundleError(f"{about['arch']}: the body had random weights, which can't be had again; give it: "
+                              "bundle(body=...)")
+        if not source:
+            raise BundleError(f"{about['arch']}: the bundle that embedded the images was never saved; give it: "
                               "bundle(body=...)")
         body = source if Path(source).is_dir() else about["arch"]
         body = embedding_body(body, source, about["layers"], about["pool"], device="cpu")

@@ -117,7 +117,7 @@ def blocks_network(
         raise WeightsError("layers='last': is what timm's own classifier reads; the network is that already")
     n_in = n_features(model, numbers, pool)
     model.prune_intermediate_layers(numbers, prune_norm=False, prune_head=True)
-    model.__class__ = _with_blocks(type(model))
+    if not isinstance(model, BlocksHead): model.__class__ = _with_blocks(type(model))
     model.head_reads = {"layers": numbers, "pool": list(pool)}
     device = next(model.parameters()).device
     model.register_buffer("blocks_mean", torch.zeros(n_in, device=device))

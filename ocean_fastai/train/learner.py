@@ -100,6 +100,10 @@ def _started_from(init, arch, model_args):
     try: config = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as e: raise WeightsError(f"{file}: can't be read ({e}); {remedy}") from e
     if "architecture" not in config: raise WeightsError(f"{file}: names no architecture; {remedy}")
+    if "head" in config:
+        raise WeightsError(f"{file}: its classifier reads blocks (a probe, or recipe 'both'), and what timm's network "
+                           "has behind them was cut off; start from a fine-tuned bundle, or from the weights that "
+                           "this one started from")
     if "detector" in config: raise WeightsError(f"{file}: is of a detector; a classifier starts from a classifier")
     args = model_args if model_args is not None else config.get("model_args")
     return arch or config["architecture"],folder/"model.safetensors",args
