@@ -12,6 +12,7 @@ __all__ = ['REGION', 'embedding_matrix', 'as_embeddings', 'save_embeddings', 'lo
 import glob
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -191,6 +192,10 @@ class EmbeddingStore:
         about:dict, # What its embeddings are known by
     ):
         self.out,self.about = _parquet(out),about
+        try:
+            self.out.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.out.parent): pass
+        except OSError as e: raise OceanError(f"{self.out}: can't be written ({e}); choose another place") from e
         self.known,self.whole = {},None
         for file in ([self.out] if self.out.exists() else []) + self.parts(): self._take(file)
 

@@ -21,7 +21,7 @@ from fastcore.parallel import parallel
 from torch import nn
 from tqdm import tqdm
 
-from ..core import BundleError, ImageError, OceanError, content_hash, file_hash, find_file, printable
+from ..core import BundleError, ImageError, OceanError, WeightsError, content_hash, file_hash, find_file, printable
 from ..data.boxes import check_boxes
 
 from ..geometry import Geometry, ROVCrop, tile_boxes
@@ -85,6 +85,10 @@ def embedding_body(
     elif isinstance(body, str):
         arch,model = body,ocean_model(body, 1, weights).requires_grad_(False)
         cfg = model.pretrained_cfg
+        own = tuple(cfg["input_size"][:0:-1])
+        if cfg.get("fixed_input_size") and size is not None and Geometry(size=size).size != own:
+            raise WeightsError(f"{arch}: sees {own[0]} x {own[1]} pixels and no other size; leave size out, or choose "
+                               "another network")
         geometry,mean,std = Geometry(crop, cfg["input_size"][:0:-1] if size is None else size),list(cfg["mean"]),list(cfg["std"])
         model = model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"), memory_format=torch.channels_last)
     else:
@@ -285,6 +289,7 @@ def embed(
 )->pd.DataFrame: # Embeddings: path, time or box where there is one, embedding, error
     "A row of numbers for each image. Raises `OceanError` for nothing to embed, or where no image can be read."
     if bs < 1 or part_rows < 1: raise OceanError(f"bs={bs}, part_rows={part_rows}: must be 1 or more")
+    if num_workers is not None and num_workers < 0: raise OceanError(f"num_workers={num_workers}: must be 0 or more")
     df = list_items(items, every_s)
     rows = EmbeddingRows(embedding_body(body, weights, layers, pool, size, crop, device), df, boxes, tiles, out,
                          progress)

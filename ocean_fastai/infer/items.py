@@ -137,6 +137,8 @@ def list_items(
 )->pd.DataFrame: # `path`, and where needed `time` (of a video's frame, seconds) and `image` (in memory)
     "A table of what is to be predicted. Raises `OceanError` for nothing there, or what it can't be made of."
     if not every_s > 0: raise OceanError(f"every_s={every_s}: the seconds between frames must be more than 0")
+    if source is None:
+        raise OceanError("no images are named: give a folder, a glob, a manifest, a path, an image or a list of them")
     if isinstance(source, pd.DataFrame): df = source
     elif isinstance(source, (str, Path)): df = _items_at(source)
     else: df = _items_of([source] if isinstance(source, (Image.Image, np.ndarray)) else list(source))

@@ -76,7 +76,8 @@ def _train_command(commands):
     arg("data")
     arg("--out", required=True, metavar="RUN", help="folder to make: bundle/, metrics.json, report.html, ...")
     arg("--target", "--classes", "--images")
-    arg("--arch", help="any network of timm (default: resnet34, or that of --init)")
+    arg("--arch", help="any network of timm (default: that of --init, tf_efficientnet_lite0 for --weights "
+        "offline, else resnet34)")
     arg("--weights")
     arg("--recipe", default="finetune", metavar="finetune|probe|both|auto", help="fine-tune the network, fit a probe "
         "on the frozen body in seconds, fine-tune from the probe, or keep what validation prefers")

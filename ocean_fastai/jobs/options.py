@@ -78,7 +78,8 @@ _OPTIONS = {  # What means the same in every command that has it
     "--test": dict(type=float, metavar="SHARE", help="share of the images to judge on at the end, without a split"),
     "--seed": dict(type=int, metavar="N", default=SEED, help="of what is left to chance: split, weights, augmentation"),
     "--arch": dict(metavar="NAME", help="any network of timm"),
-    "--weights": dict(default="hub", metavar="FILE|hub|none", help="to start from: a file, timm's own, or random ones"),
+    "--weights": dict(default="hub", metavar="FILE|hub|offline|none", help="to start from: a file, timm's "
+        "own, those of the extra offline, or random ones"),
     "--head-epochs": dict(type=int, metavar="N", default=8, help="epochs of the classifier alone, at most"),
     "--body-epochs": dict(type=int, metavar="N", default=4, help="epochs of the whole network, at most"),
     "--bs": dict(type=int, metavar="N", default=32, help="images a batch"),

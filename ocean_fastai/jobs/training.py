@@ -40,6 +40,7 @@ from .data import (check_network, check_outside, check_range, crop_option, inter
 from .recipes import (BESIDE, RECIPES, frozen_body_of, probe_beside, started, starting_probe,
     trained, trained_on_all, without_probe)
 from .results import figures_by_target, headlines, warn_unreadable, write_results
+from ..train.learner import refuse_cut_body
 
 # %% ../../nbs/93_jobs.training.ipynb #d0aa1c71
 def _tell_crop(crop, df):
@@ -254,7 +255,7 @@ def train(
     out, # Folder of the run; must not exist, or be empty
     target:str|list|None=None, # Columns to learn; default `label` of a folder, `elements` of COCO, a table's only one
     classes:list|None=None, # The classes allowed, in order, of COCO those to keep; by default those found
-    arch:str|None=None, # Any network of timm; by default that of `init`, else resnet34
+    arch:str|None=None, # Any network of timm; by default that of `init` or of `offline`, else resnet34
     weights="hub", # To start from: a file, "hub", or "none"
     init:str|Path|None=None, # A bundle of another task, whose body is where this one starts, in place of `weights`
     recipe:str="finetune", # "finetune", "probe" (frozen body, in seconds), "both" (fine-tuned from the probe), "auto"
@@ -284,8 +285,9 @@ def train(
     if init is not None:
         other = load_bundle(init, "cpu")
         refuse_detector(other, "a classifier starts from")
+        refuse_cut_body(other.config, init)
         arch,weights = arch or other.arch,other.folder/WEIGHTS
-    arch = arch or "resnet34"
+    arch = arch or ("tf_efficientnet_lite0" if weights == "offline" else "resnet34")
     options = dict(data=os.path.abspath(data), out=os.path.abspath(out), target=listify(target),
         classes=classes and list(classes), images=images and os.path.abspath(images), arch=arch,
         weights=None if init else str(weights or "none"), init=init and os.path.abspath(init),

@@ -31,6 +31,8 @@ def block_numbers(
         raise WeightsError(f"{type(model).__name__}: timm gives no stages of this network; choose layers='last', or "
                            "another network such as resnet34, tf_efficientnet_lite0 or convnext_tiny")
     if not isinstance(layers, str):
+        if not isinstance(layers, (list, tuple)) or not all(isinstance(k, (int, np.integer)) for k in layers):
+            raise WeightsError(f"layers={layers!r}: choose 'blocks', 'last' or a list of numbers of stages")
         numbers = sorted(set(layers))
         if not numbers or numbers[0] < 0 or numbers[-1] >= len(info):
             raise WeightsError(f"layers={layers}: {type(model).__name__} has the stages 0 to {len(info) - 1}")

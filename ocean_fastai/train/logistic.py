@@ -120,6 +120,9 @@ def fit_logistic(
     progress:bool=False, # Show a progress bar?
 )->dict: # mean, std, weight (classes x features), bias, C, p (out-of-fold probabilities), folds (rows of each)
     "Weights for standardized features. Raises `OceanError` where all rows are of one group."
+    if C is not None and not (np.isscalar(C) and 0 < C < np.inf):
+        raise OceanError(f"C={C}: give a number above 0, or None to choose it by cross-validation")
+    if folds < 2: raise OceanError(f"folds={folds}: cross-validation needs 2 or more")
     held = _folds(Y, multi, groups, folds, seed)
     with tqdm(unit="fit", disable=not progress, leave=False) as bar:
         C,p = _cross_validated(X, Y, multi, held, _CS if C is None else (C,), weighted, bar)
