@@ -194,7 +194,8 @@ def _kili_events(path, paths):
             if model: continue
             times = _began(x.get("createdAt"), x.get("secondsToLabel"))
             left += times is None
-            before = [name for made,name,m in labels if made and str(m.get("createdAt") or "") <= str(x.get("createdAt"))]
+            before = [name for made,name,m in labels
+                      if made and str(m.get("createdAt") or "") <= str(x.get("createdAt"))]
             if times: out.append((who, image, *times, before[-1] if before else ""))
     return out,left
 

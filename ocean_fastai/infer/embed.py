@@ -21,7 +21,8 @@ from fastcore.parallel import parallel
 from torch import nn
 from tqdm import tqdm
 
-from ..core import BundleError, ImageError, OceanError, WeightsError, content_hash, file_hash, find_file, printable
+from ocean_fastai.core import (BundleError, ImageError, OceanError, WeightsError, content_hash, file_hash, find_file,
+    printable)
 from ..data.boxes import check_boxes
 
 from ..geometry import Geometry, ROVCrop, tile_boxes
@@ -89,7 +90,7 @@ def embedding_body(
         if cfg.get("fixed_input_size") and size is not None and Geometry(size=size).size != own:
             raise WeightsError(f"{arch}: sees {own[0]} x {own[1]} pixels and no other size; leave size out, or choose "
                                "another network")
-        geometry,mean,std = Geometry(crop, cfg["input_size"][:0:-1] if size is None else size),list(cfg["mean"]),list(cfg["std"])
+        geometry,mean,std = Geometry(crop, own if size is None else size),list(cfg["mean"]),list(cfg["std"])
         model = model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"), memory_format=torch.channels_last)
     else:
         raise OceanError(f"embed: a {type(body).__name__} is no body; give a timm name, a bundle or its folder, or a "
