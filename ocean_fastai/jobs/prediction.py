@@ -79,7 +79,7 @@ def _tell_unlike(rows):
 def embed(
     body, # A timm name, or the folder of a trained model
     items, # A folder, a glob, a manifest, a COCO file (its images), an image or a video; or several of them
-    out, # Table to write, .parquet; one that is there is gone on with
+    out, # Table to write, .parquet; one of the same images that is there is gone on with
     weights:str|None="hub", # Of a timm name: "hub", "offline", a file, or "none"
     layers:str|list="blocks", # "blocks", "last", or numbers of stages
     size:int|str|tuple|None=None, # A number, "WIDTHxHEIGHT" or (width, height), pixels; by default the body's own
