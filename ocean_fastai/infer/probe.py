@@ -140,6 +140,7 @@ def fit_probe(
     labelled = np.any([np.isfinite(Y).any(1) for Y in labels.values()], axis=0)
     X,rows,labels = X[labelled],rows[labelled].reset_index(drop=True),{t: Y[labelled] for t,Y in labels.items()}
     column = group_column(rows, groups)
+    if column is None and groups == "auto" and rows["path"].duplicated().any(): column = "path" # Frames of a video
     numbers = group_numbers(rows, column) if column else None
     fits,folded,prior = {},[],{}
     for t,cs in targets.items():
@@ -216,7 +217,9 @@ def _network(about, n, body):
                               "bundle(body=...)")
         body = source if Path(source).is_dir() else about["arch"]
         body = embedding_body(body, source, about["layers"], about["pool"], device="cpu")
-    else: body = embedding_body(body, layers=about["layers"], pool=about["pool"])
+    else:
+        weights = about["weights"] if body == about["arch"] else "hub" # A name alone: as it was
+        body = embedding_body(body, weights, about["layers"], about["pool"])
     if (own := body.about["fingerprint"]) != about["fingerprint"]:
         raise BundleError(f"{about['arch']}: the body's weights are {own[:8]}, the embeddings are of "
                           f"{about['fingerprint'][:8]}; give the body that embedded the images: bundle(body=...)")
