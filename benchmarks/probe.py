@@ -178,8 +178,9 @@ def main():
                             preds, seconds = tuned(f"{name} {title}".replace(" ", "-"), kind, table, df, arch, size, groups, seed, args.out)
                             runs.setdefault(f"{arch} {kind}", []).append(preds)
                             print(f"{name} {title}: {arch} {kind}, seed {seed}: {seconds:.0f} s CPU", flush=True)
-            scores = compare_preds(runs, test, "label", baseline=f"{one} blocks", groups=groups)
-            print(scores[["name", "metric", "value", "value_low", "value_high", "difference", "difference_low", "difference_high", "n", "n_groups"]].round(3).to_string(index=False), flush=True)
+            for base in ["blocks", *(["fine-tuned"] if {"both", "fine-tuned"} <= set(kinds) else [])]:
+                scores = compare_preds(runs, test, "label", baseline=f"{one} {base}", groups=groups)
+                print(scores[["name", "metric", "value", "value_low", "value_high", "difference", "difference_low", "difference_high", "n", "n_groups"]].round(3).to_string(index=False), flush=True)
             tests.append(test)
             for run, preds in runs.items(): kept.setdefault(run, []).append(preds if isinstance(preds, list) else [preds])
         if name == "debris" and "both" in kinds: pooled(kept, tests, [(f"{one} both", f"{one} {k}") for k in (*kinds, "blocks") if k != "both"])
