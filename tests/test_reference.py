@@ -156,7 +156,7 @@ def code_lines(path):
 
 def test_modules_are_short():
     lengths = {name.removeprefix("ocean_fastai.").replace(".", "/")+".py": code_lines(path) for name,path in MODULES.items()}
-    assert {name: n for name,n in lengths.items() if n > 290} == {}
+    assert {name: n for name,n in lengths.items() if n > 300} == {}
 
 def functions():
     "The public functions and methods of `all`, and the methods given to fastai's `Learner`, each with a name."

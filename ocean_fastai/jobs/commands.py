@@ -151,8 +151,8 @@ def _use_commands(commands):
         "floor-model/bundle survey/ --out survey.parquet"])
     arg("body", metavar="BODY", help="any network of timm, or a trained model: RUN/bundle")
     arg("items")
-    arg("--out", required=True, metavar="FILE", help="table to write (.parquet); one of the same images that is there is "
-        "gone on with")
+    arg("--out", required=True, metavar="FILE", help="table to write (.parquet); one of the same images that is "
+        "there is gone on with")
     arg("--weights")
     arg("--layers", default="blocks", metavar="blocks|last|A,B", help="what is pooled: intermediate blocks, the last "
         "layer, or stages by number")

@@ -304,10 +304,9 @@ def score(
     found,n = _on_images_of(found, df)
     if n: print(f"{n} boxes are on images that {truth} doesn't know, and are left out", file=sys.stderr)
     if classes: found = found[found["label"].isin(listify(classes))]
-    bare = set(true["path"].astype(str)) - set(found["path"].astype(str))
-    if bare:
-        print(f"{len(bare)} of {true['path'].nunique()} images with true boxes have none in {boxes}: all of theirs count "
-              "as missed, also if these images were never looked at", file=sys.stderr)
+    if bare := set(true["path"].astype(str)) - set(found["path"].astype(str)):
+        print(f"{len(bare)} of {true['path'].nunique()} images with true boxes have none in {boxes}: theirs all count "
+              "as missed, also where nobody looked", file=sys.stderr)
     note = new_note("score", dict(boxes=os.path.abspath(boxes), truth=os.path.abspath(truth), out=os.path.abspath(out),
         classes=classes and listify(classes), groups=groups, images=images and os.path.abspath(images)))
     with writing(out),atomic_folder(out) as folder:
