@@ -189,7 +189,8 @@ def _oof(bundle, rows, folded):
     "Out-of-fold predictions; images that a target's labels don't tell of have none of that target"
     known = np.concatenate([np.isfinite(P) for P in folded], 1)
     p = np.where(known, np.concatenate(folded, 1), 1/3)
-    table = _named_rows(bundle, rows[["path", "time"] if "time" in rows else ["path"]], p.astype(np.float32))
+    names = ["path", "time"] if rows["path"].duplicated().any() else ["path"] # Of frames of videos the time too
+    table = _named_rows(bundle, rows[names], p.astype(np.float32))
     keep = np.stack([np.isfinite(P).all(1) for P in folded], 1).ravel()
     return table[keep].reset_index(drop=True)
 
