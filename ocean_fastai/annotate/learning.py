@@ -18,7 +18,7 @@ from sklearn.model_selection import GroupShuffleSplit
 from tqdm import tqdm
 
 from .strategies import STRATEGIES, choose_rows
-from ..core import SEED, OceanError, few, printable
+from ..core import SEED, OceanError, few
 from ..data.embeddings import vectors_of
 from ..data.lookalikes import alike_space
 from ..data.manifest import classes_of, is_multilabel, label_matrix

@@ -263,8 +263,7 @@ def audit_report(
 )->Path: # The file
     "A page sorted by what to look at first. Raises `OceanError` as `save_page` does."
     files = image_paths(table, None if df is None else df.attrs.get("folder"))
-    about,table = table.attrs,table.reset_index(drop=True) # A part of the rows, or in another order, has a page too
-    table.attrs = about
+    table = table.reset_index(drop=True) # A part of the rows, or in another order, has a page too
     counts = table["issues"].str.split(";").explode().replace("", "nothing").value_counts()
     shares = pd.DataFrame({"issue": counts.index, "images": counts.to_numpy(),
                            "share": [f"{n/len(table):.1%}" for n in counts]})

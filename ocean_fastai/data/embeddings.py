@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..core import OceanError, atomic_path, printable
-from .manifest import image_paths
+from .manifest import frame_marks, image_paths
 
 # %% ../../nbs/115_data.embeddings.ipynb #e3bed009
 _META,_FOLDER = b"ocean_fastai.embeddings",b"ocean_fastai.folder"
@@ -161,7 +161,7 @@ def vectors_of(
         if "time" not in df:
             raise OceanError(f"{films.iloc[0]}: has several frames in these embeddings, and the table doesn't say "
                              "which is meant: give it the column time, seconds, and a row a frame")
-        theirs,ours = (names + _at(t) for names,t in ((theirs, known), (ours, df)))
+        theirs,ours = (names + frame_marks(t).to_numpy() for names,t in ((theirs, known), (ours, df)))
     first = ~theirs.duplicated().to_numpy()
     where = pd.Index(theirs[first]).get_indexer(ours)
     if not (where >= 0).any():
@@ -170,11 +170,6 @@ def vectors_of(
         raise OceanError(f"{said}; embed the same table, so that its paths are written alike; with the same out= that "
                          "costs nothing for files that are the same")
     return where >= 0,embedding_matrix(known[first].iloc[where[where >= 0]])
-
-def _at(table):
-    "The time of each frame as text"
-    times = pd.to_numeric(table["time"], errors="coerce").to_numpy(float)
-    return pd.Series(["" if np.isnan(t) else f"@{t:.3f}" for t in times], dtype=object)
 
 # %% ../../nbs/115_data.embeddings.ipynb #e3be0009
 def part_file(

@@ -21,7 +21,7 @@ from scipy.stats import beta, norm
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
-from ..core import SEED, ImageError, OceanError, printable
+from ..core import SEED, ImageError, OceanError
 from .embeddings import vectors_of
 from .manifest import image_paths
 from ..images import open_image

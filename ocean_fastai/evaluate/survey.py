@@ -18,7 +18,7 @@ from fastcore.basics import listify
 from scipy.stats import norm
 
 from ..core import SEED, OceanError, few
-from ..data.manifest import cell_texts, classes_of, is_multilabel, label_matrix
+from ..data.manifest import cell_texts, classes_of, frame_marks, is_multilabel, label_matrix
 from .domain import OUTSIDE
 from .scores import manifest_rows, target_rows
 from .shares import class_shares
@@ -41,8 +41,7 @@ def _named_frames(df, films):
     if "time" not in df:
         raise OceanError("these predictions are of frames of videos, so a table of checked frames needs their column "
                          "time, seconds; take the rows that frames_to_check gave")
-    times = pd.to_numeric(df["time"], errors="coerce").map(lambda t: "" if np.isnan(t) else f"@{t:.3f}")
-    out = df.assign(path=cell_texts(df["path"]) + times)
+    out = df.assign(path=cell_texts(df["path"]) + frame_marks(df))
     out.attrs = df.attrs
     return out
 

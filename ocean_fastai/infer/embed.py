@@ -11,7 +11,6 @@ __all__ = ['Body', 'embedding_body', 'EmbeddingRows', 'embed']
 import os
 import warnings
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +30,7 @@ from .bundle import Bundle, learner_bundle, load_bundle, network_input
 from .detect import refuse_detector
 from .files import HUB
 from ..data.embeddings import EmbeddingStore, REGION, as_embeddings
-from .items import Reader, default_workers, is_video, list_items, read_ahead
+from .items import Reader, default_workers, list_items, read_ahead
 from ..train.blocks import block_numbers, check_pool, n_features, pooled_features
 from ..train.models import evaluating, ocean_model, weights_fingerprint
 
